@@ -1,0 +1,1 @@
+"""Prices: immutable, published price books. A new price is a new book."""

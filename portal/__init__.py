@@ -1,0 +1,1 @@
+"""The front: people, plans and pages. May import billing and provisioner; nothing imports it."""

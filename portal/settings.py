@@ -1,0 +1,312 @@
+"""Every setting of the platform, read from the environment in one place, typed and loud.
+
+A wrong or missing value stops the process with one line that names the variable. `./dev up` sets
+what the embedded default needs; production sets DATABASE_URL, BROKER_URL, ATELIER_SECRET_KEY and
+the addresses, and changes nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from django.utils.translation import gettext_lazy as _
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Environment(BaseSettings):
+    """The variables. `ATELIER_<NAME>` unless another name is given."""
+
+    model_config = SettingsConfigDict(env_prefix="ATELIER_", env_ignore_empty=True)
+
+    mode: Literal["embedded", "production"] = "embedded"
+    data: Path = ROOT / ".data"
+    port: int = Field(8000, ge=1, le=65535)
+    gateway_port: int = Field(8001, ge=1, le=65535)
+    portal_origin: str = ""  # exact public origin; embedded: http://localhost:<port>
+    desk_origin: str = ""  # with {id}; embedded: http://d-{id}.localhost:<gateway port>
+    portal_internal_url: str = ""  # where the gateway reaches the portal; embedded: 127.0.0.1
+    secret_key: str = Field("", repr=False)
+    gateway_key: str = Field("", repr=False)  # shared by portal and gateway, for /internal/
+    debug: bool = False
+    language: Literal["en", "zh-hans"] = "en"
+
+    database_url: str = Field("", validation_alias="DATABASE_URL", repr=False)
+    broker_url: str = Field("", validation_alias="BROKER_URL", repr=False)
+    smtp_url: str = Field("", repr=False)  # smtp[s]://user:password@host:port
+    mail_from: str = "Atelier <atelier@localhost>"
+
+    driver: Literal["local", "memory"] = "local"
+    local_slots: int = Field(4, ge=1, le=64)  # how many desktops run here at a time
+    local_sandbox: Literal["auto", "none"] = "auto"
+    desktop_env: Path = ROOT / ".envs" / "desktop"  # where the streamer is installed
+    start_deadline_s: int = Field(600, ge=5)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Environment:
+        self.data = self.data.resolve()
+        if self.mode == "production":
+            missing = [
+                name
+                for name, value in {
+                    "ATELIER_SECRET_KEY": self.secret_key,
+                    "ATELIER_GATEWAY_KEY": self.gateway_key,
+                    "ATELIER_PORTAL_ORIGIN": self.portal_origin,
+                    "ATELIER_DESK_ORIGIN": self.desk_origin,
+                    "ATELIER_SMTP_URL": self.smtp_url,
+                    "DATABASE_URL": self.database_url,
+                    "BROKER_URL": self.broker_url,
+                }.items()
+                if not value
+            ]
+            if missing:
+                raise ValueError("production needs " + ", ".join(missing))
+        self.portal_origin = self.portal_origin or f"http://localhost:{self.port}"
+        self.desk_origin = self.desk_origin or f"http://d-{{id}}.localhost:{self.gateway_port}"
+        self.portal_internal_url = self.portal_internal_url or f"http://127.0.0.1:{self.port}"
+        self.secret_key = self.secret_key or self._kept_key("secret-key")
+        self.gateway_key = self.gateway_key or self._kept_key("gateway-key")
+        if not self.database_url:
+            run = self.run_dir
+            self.database_url = f"postgresql://atelier@/atelier?host={run}"
+        self.broker_url = self.broker_url or f"redis+socket://{self.run_dir}/valkey.sock"
+        if "{id}" not in self.desk_origin:
+            raise ValueError("ATELIER_DESK_ORIGIN must contain {id}")
+        return self
+
+    @property
+    def run_dir(self) -> Path:
+        """Where the Unix sockets are; `./dev up` may have moved it (socket paths are short)."""
+        pointer = self.data / "run-dir"
+        return Path(pointer.read_text().strip()) if pointer.is_file() else self.data / "run"
+
+    def _kept_key(self, name: str) -> str:
+        """The embedded platform's own random keys, made by `./dev up` in the data folder."""
+        path = self.data / "keys" / name
+        return path.read_text().strip() if path.is_file() else ""
+
+
+def _read() -> Environment:
+    try:
+        return Environment()  # type: ignore[call-arg]
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"settings: {'ATELIER_' + name if name else ''} {problem['msg']}\n")
+        raise SystemExit(2) from None
+
+
+ATELIER = _read()
+EMBEDDED = ATELIER.mode == "embedded"
+# Sent mail is kept in an in-app mailbox only where the portal listens on loopback alone.
+MAILBOX = EMBEDDED and not ATELIER.smtp_url
+
+
+def _database(url: str) -> dict[str, object]:
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgresql", "postgres"):
+        sys.stderr.write("settings: DATABASE_URL must start with postgresql://\n")
+        raise SystemExit(2)
+    host = parse_qs(parts.query).get("host", [parts.hostname or ""])[0]
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.path.lstrip("/"),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0 if "uvicorn" in sys.argv[0] else 60,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5},
+    }
+
+
+DATABASES = {"default": _database(ATELIER.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+SECRET_KEY = ATELIER.secret_key or "unset: only for commands that keep no secret"
+DEBUG = ATELIER.debug
+ALLOWED_HOSTS = [urlsplit(ATELIER.portal_origin).hostname or "", "127.0.0.1", "[::1]"]
+if EMBEDDED:
+    ALLOWED_HOSTS += ["localhost"]
+CSRF_TRUSTED_ORIGINS = [ATELIER.portal_origin]
+ROOT_URLCONF = "portal.urls"
+ASGI_APPLICATION = "portal.asgi.application"
+
+INSTALLED_APPS = [
+    "portal.accounts",
+    "portal.catalog",
+    "portal.desktops",
+    "portal.access",
+    "portal.api",
+    "portal",
+    "billing.pricing",
+    "provisioner",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+]
+
+MIDDLEWARE = [
+    "portal.middleware.CanonicalHost",
+    "django.middleware.security.SecurityMiddleware",
+    "portal.middleware.SecurityHeaders",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "portal.accounts.middleware.CurrentMembership",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "portal" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.page",
+            ],
+            "builtins": ["portal.templatetags.atelier"],
+        },
+    }
+]
+
+# --- People -------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "desktops:list"
+ACCOUNT_ADAPTER = "portal.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Atelier"
+
+# --- Cookies ------------------------------------------------------------------------------------
+# Cookies ignore ports, so the port is part of their names: two copies on one machine would log
+# each other out. `__Host-` keeps every other host, desktops included, from setting them.
+_mark = "" if not EMBEDDED else str(ATELIER.port)
+SESSION_COOKIE_NAME = f"__Host-atelier{_mark}"
+CSRF_COOKIE_NAME = f"__Host-atelier-csrf{_mark}"
+LANGUAGE_COOKIE_NAME = f"__Host-atelier-language{_mark}"
+for _cookie in ("SESSION", "CSRF", "LANGUAGE"):
+    globals()[f"{_cookie}_COOKIE_SECURE"] = True
+    globals()[f"{_cookie}_COOKIE_HTTPONLY"] = True
+    globals()[f"{_cookie}_COOKIE_SAMESITE"] = "Lax"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+if not EMBEDDED:
+    SECURE_SSL_REDIRECT = False  # the ingress ends TLS
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31536000
+
+# --- Language and time --------------------------------------------------------------------------
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = ATELIER.language
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [ROOT / "portal" / "locale"]
+
+# --- Files --------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = ATELIER.data / "static"
+STATICFILES_DIRS = [ROOT / "portal" / "static"]
+WHITENOISE_USE_FINDERS = EMBEDDED
+
+# --- Mail ---------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = ATELIER.mail_from
+if MAILBOX:
+    EMAIL_BACKEND = "portal.accounts.mailbox.MailboxBackend"
+else:
+    _smtp = urlsplit(ATELIER.smtp_url)
+    EMAIL_HOST = _smtp.hostname or ""
+    EMAIL_PORT = _smtp.port or (465 if _smtp.scheme == "smtps" else 587)
+    EMAIL_HOST_USER = unquote(_smtp.username or "")
+    EMAIL_HOST_PASSWORD = unquote(_smtp.password or "")
+    EMAIL_USE_SSL = _smtp.scheme == "smtps"
+    EMAIL_USE_TLS = not EMAIL_USE_SSL and _smtp.hostname not in ("localhost", "127.0.0.1")
+
+# --- Shared memory of the web processes ---------------------------------------------------------
+# Rate limits and short-lived marks. Loss is harmless: PostgreSQL holds the truth.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": ATELIER.broker_url.replace("redis+socket://", "unix://"),
+        "KEY_PREFIX": "atelier",
+    }
+}
+
+# --- API ----------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.BearerToken"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "portal.api.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Atelier",
+    "VERSION": "1",
+    "DESCRIPTION": _("Launch and steer desktops."),
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "structlog.stdlib.ProcessorFormatter",
+            "processors": [],
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}
+del LOGGING["formatters"]

@@ -1,0 +1,153 @@
+"""Desktops and everything that ever became of them.
+
+Each column of `Desktop` has exactly one file that writes it (its pen): see the sections below and
+`tests/test_house.py`, which checks it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from provisioner import states
+from provisioner.states import Desired, Observed, Status
+
+# A start is tried this often before people are told that it failed.
+MAX_ATTEMPTS = 3
+
+
+def _choices(kind: type[Desired] | type[Observed]) -> list[tuple[str, str]]:
+    return [(member.value, member.value) for member in kind]
+
+
+class Desktop(models.Model):
+    """One desktop: what was sold, what we want, what is, and when to look next."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+
+    # The will (desktops.py).
+    tenant = models.ForeignKey("accounts.Tenant", on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=60)
+    spec = models.JSONField(help_text="What was sold, as sold: see desktops.Spec.")
+    desired = models.CharField(
+        max_length=8, choices=_choices(Desired), default=Desired.RUNNING.value
+    )
+    generation = models.PositiveIntegerField(default=1, help_text="Counts launches.")
+    secret = models.CharField(max_length=64, help_text="New with every generation.")
+    created_at = models.DateTimeField(default=timezone.now)
+    wanted_at = models.DateTimeField(
+        default=timezone.now, help_text="When `desired` or `generation` last changed."
+    )
+
+    # The eye (observer.py).
+    observed = models.CharField(
+        max_length=8, choices=_choices(Observed), default=Observed.ABSENT.value
+    )
+    observed_generation = models.PositiveIntegerField(null=True)
+    observed_at = models.DateTimeField(null=True, help_text="When the world was last asked.")
+    observed_since = models.DateTimeField(
+        null=True, help_text="When `observed` last became what it is."
+    )
+    endpoint = models.CharField(max_length=255, blank=True)
+    app_endpoints = models.JSONField(default=dict)
+    reason = models.CharField(max_length=40, blank=True, help_text="Key of a cause sentence.")
+    reason_detail = models.JSONField(default=dict)
+    progress = models.JSONField(default=dict, help_text="See drivers.base.Observation.")
+    limits = models.JSONField(default=list, help_text="Limits this machine could not set.")
+
+    # The hand (reconciler.py).
+    look_after = models.DateTimeField(null=True, default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts_generation = models.PositiveIntegerField(default=0)
+    erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "name"],
+                condition=models.Q(erased_at=None) & ~models.Q(desired=Desired.DELETED.value),
+                name="desktop_name_once_a_tenant",
+            ),
+        ]
+        indexes = [
+            # Keeps the sweep cheap however many desktops rest.
+            models.Index(
+                fields=["look_after"],
+                condition=models.Q(look_after__isnull=False),
+                name="desktop_due",
+            ),
+            models.Index(fields=["tenant", "-created_at"], name="desktop_of_tenant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.id})"
+
+    @property
+    def stale(self) -> bool:
+        """What exists is of an older launch than the one we want."""
+        return self.observed_generation is not None and self.observed_generation < self.generation
+
+    @property
+    def exhausted(self) -> bool:
+        """Every attempt of this launch is spent."""
+        return self.attempts_generation == self.generation and self.attempts >= MAX_ATTEMPTS
+
+    @property
+    def waiting(self) -> bool:
+        """Nothing is free for it."""
+        return self.reason == "gpu_none_free"
+
+    @property
+    def overdue(self) -> bool:
+        """Pending for longer than a start may take."""
+        if self.observed != Observed.PENDING or self.observed_since is None:
+            return False
+        limit = timedelta(seconds=settings.ATELIER.start_deadline_s)
+        return timezone.now() - self.observed_since > limit
+
+    @property
+    def status(self) -> Status:
+        """The word people see; computed, never stored."""
+        return states.status(
+            Desired(self.desired),
+            Observed(self.observed),
+            stale=self.stale,
+            exhausted=self.exhausted,
+            waiting=self.waiting,
+            erased=self.erased_at is not None,
+        )
+
+
+class Transition(models.Model):
+    """One thing that became of a desktop. Append-only: a trigger refuses anything else."""
+
+    class Source(models.TextChoices):
+        WILL = "will", "what we wanted"
+        EYE = "eye", "what was seen"
+        HAND = "hand", "what was done"
+
+    desktop = models.ForeignKey(Desktop, on_delete=models.PROTECT, related_name="transitions")
+    seq = models.PositiveIntegerField(help_text="1, 2, 3, … within the desktop, without gaps.")
+    at = models.DateTimeField(help_text="When it happened, as far as is known.")
+    written_at = models.DateTimeField(default=timezone.now)
+    source = models.CharField(max_length=4, choices=Source.choices)
+    desired = models.CharField(max_length=8)
+    observed = models.CharField(max_length=8)
+    generation = models.PositiveIntegerField()
+    status = models.CharField(max_length=8, help_text="The word that people saw from here on.")
+    reason = models.CharField(max_length=40, blank=True)
+    detail: models.JSONField[dict[str, Any]] = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["desktop", "seq"]
+        constraints = [
+            models.UniqueConstraint(fields=["desktop", "seq"], name="transition_seq_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.desktop_id} #{self.seq}: {self.status}"
