@@ -14,6 +14,6 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns: list[URLPattern | URLResolver] = [path("healthz", healthz)]
-for _room in ("portal.pages", "portal.accounts", "portal.desktops", "portal.access", "portal.api"):
+for _room in ("portal.accounts", "portal.desktops", "portal.access", "portal.api"):
     if find_spec(f"{_room}.urls"):
         urlpatterns.append(path("", include(f"{_room}.urls")))
