@@ -100,7 +100,8 @@ class Desktop(models.Model):
     @property
     def waiting(self) -> bool:
         """Nothing is free for it."""
-        return self.reason == "gpu_none_free"
+        told_for = self.reason_detail.get("generation")
+        return self.reason == "gpu_none_free" and told_for == self.generation
 
     @property
     def overdue(self) -> bool:

@@ -7,9 +7,9 @@
     stopped nothing · stopped   stop · stopping  stop · stopping  stop · stopping   wait · stopping
     deleted erase · deleted     stop · deleting  stop · deleting  stop · deleting   wait · deleting
 
-Four modifiers: *stale* (what exists is of an older generation: stop it first), *overdue* (pending
+Modifiers: *stale* (what exists is of an older generation: stop it first), *overdue* (pending
 for too long: stop it and count an attempt), *exhausted* (attempts spent: leave it, say `failed`,
-keep the reason) and *waiting* (nothing is free: the word is `queued`).
+keep the reason), *waiting* (nothing is free: the word is `queued`) and *erased* (the end).
 """
 
 from __future__ import annotations
@@ -84,8 +84,11 @@ def act(
     stale: bool = False,
     overdue: bool = False,
     exhausted: bool = False,
+    erased: bool = False,
 ) -> Act:
     """The next act for one desktop."""
+    if erased and observed == Observed.ABSENT:
+        return Act.NOTHING
     if desired == Desired.RUNNING and observed == Observed.ABSENT and exhausted:
         return Act.NOTHING
     if stale and observed in (Observed.PENDING, Observed.READY, Observed.FAILED):

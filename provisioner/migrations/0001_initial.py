@@ -7,76 +7,186 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ("accounts", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Desktop',
+            name="Desktop",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=60)),
-                ('spec', models.JSONField(help_text='What was sold, as sold: see desktops.Spec.')),
-                ('desired', models.CharField(choices=[('running', 'running'), ('stopped', 'stopped'), ('deleted', 'deleted')], default='running', max_length=8)),
-                ('generation', models.PositiveIntegerField(default=1, help_text='Counts launches.')),
-                ('secret', models.CharField(help_text='New with every generation.', max_length=64)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('wanted_at', models.DateTimeField(default=django.utils.timezone.now, help_text='When `desired` or `generation` last changed.')),
-                ('observed', models.CharField(choices=[('absent', 'absent'), ('pending', 'pending'), ('ready', 'ready'), ('failed', 'failed'), ('stopping', 'stopping')], default='absent', max_length=8)),
-                ('observed_generation', models.PositiveIntegerField(null=True)),
-                ('observed_at', models.DateTimeField(help_text='When the world was last asked.', null=True)),
-                ('observed_since', models.DateTimeField(help_text='When `observed` last became what it is.', null=True)),
-                ('endpoint', models.CharField(blank=True, max_length=255)),
-                ('app_endpoints', models.JSONField(default=dict)),
-                ('reason', models.CharField(blank=True, help_text='Key of a cause sentence.', max_length=40)),
-                ('reason_detail', models.JSONField(default=dict)),
-                ('progress', models.JSONField(default=dict, help_text='See drivers.base.Observation.')),
-                ('limits', models.JSONField(default=list, help_text='Limits this machine could not set.')),
-                ('look_after', models.DateTimeField(default=django.utils.timezone.now, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('attempts_generation', models.PositiveIntegerField(default=0)),
-                ('erased_at', models.DateTimeField(null=True)),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=60)),
+                ("spec", models.JSONField(help_text="What was sold, as sold: see desktops.Spec.")),
+                (
+                    "desired",
+                    models.CharField(
+                        choices=[
+                            ("running", "running"),
+                            ("stopped", "stopped"),
+                            ("deleted", "deleted"),
+                        ],
+                        default="running",
+                        max_length=8,
+                    ),
+                ),
+                (
+                    "generation",
+                    models.PositiveIntegerField(default=1, help_text="Counts launches."),
+                ),
+                (
+                    "secret",
+                    models.CharField(help_text="New with every generation.", max_length=64),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "wanted_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now,
+                        help_text="When `desired` or `generation` last changed.",
+                    ),
+                ),
+                (
+                    "observed",
+                    models.CharField(
+                        choices=[
+                            ("absent", "absent"),
+                            ("pending", "pending"),
+                            ("ready", "ready"),
+                            ("failed", "failed"),
+                            ("stopping", "stopping"),
+                        ],
+                        default="absent",
+                        max_length=8,
+                    ),
+                ),
+                ("observed_generation", models.PositiveIntegerField(null=True)),
+                (
+                    "observed_at",
+                    models.DateTimeField(help_text="When the world was last asked.", null=True),
+                ),
+                (
+                    "observed_since",
+                    models.DateTimeField(
+                        help_text="When `observed` last became what it is.", null=True
+                    ),
+                ),
+                ("endpoint", models.CharField(blank=True, max_length=255)),
+                ("app_endpoints", models.JSONField(default=dict)),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True, help_text="Key of a cause sentence.", max_length=40
+                    ),
+                ),
+                ("reason_detail", models.JSONField(default=dict)),
+                (
+                    "progress",
+                    models.JSONField(default=dict, help_text="See drivers.base.Observation."),
+                ),
+                (
+                    "limits",
+                    models.JSONField(default=list, help_text="Limits this machine could not set."),
+                ),
+                ("look_after", models.DateTimeField(default=django.utils.timezone.now, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("attempts_generation", models.PositiveIntegerField(default=0)),
+                ("erased_at", models.DateTimeField(null=True)),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Transition',
+            name="Transition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.PositiveIntegerField(help_text='1, 2, 3, … within the desktop, without gaps.')),
-                ('at', models.DateTimeField(help_text='When it happened, as far as is known.')),
-                ('written_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('source', models.CharField(choices=[('will', 'what we wanted'), ('eye', 'what was seen'), ('hand', 'what was done')], max_length=4)),
-                ('desired', models.CharField(max_length=8)),
-                ('observed', models.CharField(max_length=8)),
-                ('generation', models.PositiveIntegerField()),
-                ('status', models.CharField(help_text='The word that people saw from here on.', max_length=8)),
-                ('reason', models.CharField(blank=True, max_length=40)),
-                ('detail', models.JSONField(default=dict)),
-                ('desktop', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='transitions', to='provisioner.desktop')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "seq",
+                    models.PositiveIntegerField(
+                        help_text="1, 2, 3, … within the desktop, without gaps."
+                    ),
+                ),
+                ("at", models.DateTimeField(help_text="When it happened, as far as is known.")),
+                ("written_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("will", "what we wanted"),
+                            ("eye", "what was seen"),
+                            ("hand", "what was done"),
+                        ],
+                        max_length=4,
+                    ),
+                ),
+                ("desired", models.CharField(max_length=8)),
+                ("observed", models.CharField(max_length=8)),
+                ("generation", models.PositiveIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        help_text="The word that people saw from here on.", max_length=8
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=40)),
+                ("detail", models.JSONField(default=dict)),
+                (
+                    "desktop",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="transitions",
+                        to="provisioner.desktop",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['desktop', 'seq'],
+                "ordering": ["desktop", "seq"],
             },
         ),
         migrations.AddIndex(
-            model_name='desktop',
-            index=models.Index(condition=models.Q(('look_after__isnull', False)), fields=['look_after'], name='desktop_due'),
+            model_name="desktop",
+            index=models.Index(
+                condition=models.Q(("look_after__isnull", False)),
+                fields=["look_after"],
+                name="desktop_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='desktop',
-            index=models.Index(fields=['tenant', '-created_at'], name='desktop_of_tenant'),
+            model_name="desktop",
+            index=models.Index(fields=["tenant", "-created_at"], name="desktop_of_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='desktop',
-            constraint=models.UniqueConstraint(condition=models.Q(('erased_at', None), models.Q(('desired', 'deleted'), _negated=True)), fields=('tenant', 'name'), name='desktop_name_once_a_tenant'),
+            model_name="desktop",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("erased_at", None), models.Q(("desired", "deleted"), _negated=True)
+                ),
+                fields=("tenant", "name"),
+                name="desktop_name_once_a_tenant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='transition',
-            constraint=models.UniqueConstraint(fields=('desktop', 'seq'), name='transition_seq_once'),
+            model_name="transition",
+            constraint=models.UniqueConstraint(
+                fields=("desktop", "seq"), name="transition_seq_once"
+            ),
         ),
     ]

@@ -1,0 +1,196 @@
+"""The will: writes down what is wanted. Never looks at the world and never touches it.
+
+Every verb runs inside the caller's transaction and nudges the worker once that is committed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from provisioner import nudge, timeline
+from provisioner.errors import NotAllowedNow, ProvisionerError
+from provisioner.models import Desktop, Transition
+from provisioner.states import Desired, Observed, Status
+
+__all__ = [
+    "Desktop",
+    "NameTaken",
+    "Route",
+    "Spec",
+    "delete",
+    "find",
+    "launch",
+    "rename",
+    "route",
+    "start",
+    "stop",
+    "visible_to",
+]
+
+
+class NameTaken(ProvisionerError):
+    """The tenant already has a desktop of that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What was sold, as sold: a snapshot, so that a later catalogue changes no running desktop."""
+
+    plan: str
+    plan_title: str
+    setup: str
+    setup_title_en: str
+    setup_title_zh: str
+    setup_version: str
+    image: str
+    cpu_millis: int
+    memory_mib: int
+    disk_gib: int
+    gpu_class: str = ""
+    gpu_title: str = ""
+    gpu_count: int = 0
+    vram_mib: int = 0
+    gpu_resource: str = ""
+    gpu_node_labels: dict[str, str] = field(default_factory=dict)
+    apps: tuple[dict[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"apps": list(self.apps)}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Spec:
+        return cls(**(data | {"apps": tuple(data.get("apps", ()))}))
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a running desktop answers, and the secret it wants to hear."""
+
+    desktop_id: UUID
+    tenant_id: UUID
+    generation: int
+    endpoint: str
+    app_endpoints: dict[str, str]
+    secret: str
+
+
+def launch(*, tenant_id: UUID, name: str, spec: Spec, id: UUID | None = None) -> Desktop:
+    """A new desktop that shall run. NameTaken."""
+    try:
+        with transaction.atomic():
+            desktop = Desktop.objects.create(
+                id=id or uuid.uuid4(),
+                tenant_id=tenant_id,
+                name=name,
+                spec=spec.to_json(),
+                secret=_secret(),
+            )
+    except IntegrityError as error:
+        if "desktop_name_once_a_tenant" not in str(error):
+            raise
+        raise NameTaken(name) from error
+    timeline.append(desktop, source=Transition.Source.WILL)
+    nudge.after_commit(desktop.id)
+    return desktop
+
+
+def start(desktop_id: UUID) -> Desktop:
+    """It shall run, as a new launch; also the way to try again after a failure.
+
+    Starting what already starts or runs changes nothing. NotAllowedNow while it is deleted.
+    """
+    desktop = _locked(desktop_id)
+    if desktop.desired == Desired.RUNNING and desktop.status != Status.FAILED:
+        return desktop
+    return _want(desktop, Desired.RUNNING, generation=desktop.generation + 1, secret=_secret())
+
+
+def stop(desktop_id: UUID) -> Desktop:
+    """It shall rest, its disk kept; also cancels a start or a place in the queue."""
+    desktop = _locked(desktop_id)
+    if desktop.desired == Desired.STOPPED:
+        return desktop
+    return _want(desktop, Desired.STOPPED)
+
+
+def delete(desktop_id: UUID) -> Desktop:
+    """It shall go, and its disk with it. There is no way back."""
+    desktop = Desktop.objects.select_for_update().get(id=desktop_id)
+    if desktop.desired == Desired.DELETED:
+        return desktop
+    return _want(desktop, Desired.DELETED)
+
+
+def rename(desktop_id: UUID, *, name: str) -> Desktop:
+    """Another name. NameTaken."""
+    desktop = _locked(desktop_id)
+    if desktop.name == name:
+        return desktop
+    desktop.name = name
+    try:
+        with transaction.atomic():
+            desktop.save(update_fields=["name"])
+    except IntegrityError as error:
+        raise NameTaken(name) from error
+    return desktop
+
+
+def find(desktop_id: UUID) -> Desktop | None:
+    """One desktop, erased ones excepted."""
+    return Desktop.objects.filter(id=desktop_id, erased_at=None).first()
+
+
+def visible_to(tenant_id: UUID) -> QuerySet[Desktop]:
+    """What a tenant has, newest first."""
+    return Desktop.objects.filter(tenant_id=tenant_id, erased_at=None).order_by("-created_at")
+
+
+def route(desktop_id: UUID) -> Route | None:
+    """How to reach it; None unless it is running."""
+    desktop = Desktop.objects.filter(
+        id=desktop_id, desired=Desired.RUNNING, observed=Observed.READY
+    ).first()
+    if desktop is None or desktop.status != Status.RUNNING or not desktop.endpoint:
+        return None
+    return Route(
+        desktop_id=desktop.id,
+        tenant_id=desktop.tenant_id,
+        generation=desktop.generation,
+        endpoint=desktop.endpoint,
+        app_endpoints=desktop.app_endpoints,
+        secret=desktop.secret,
+    )
+
+
+def _secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _locked(desktop_id: UUID) -> Desktop:
+    desktop = Desktop.objects.select_for_update().get(id=desktop_id)
+    if desktop.desired == Desired.DELETED:
+        raise NotAllowedNow("this desktop is being deleted")
+    return desktop
+
+
+def _want(desktop: Desktop, desired: Desired, **changes: Any) -> Desktop:
+    """Write the wish, make the row due, append to the timeline. The row is locked."""
+    for column, value in changes.items():
+        setattr(desktop, column, value)
+    desktop.desired = desired
+    desktop.wanted_at = timezone.now()
+    desktop.save(update_fields=["desired", "wanted_at", *changes])
+    # `look_after` is the hand's column; the will may only say "now".
+    Desktop.objects.filter(id=desktop.id).update(look_after=Now())
+    timeline.append(desktop, source=Transition.Source.WILL)
+    nudge.after_commit(desktop.id)
+    return desktop

@@ -1,0 +1,47 @@
+"""Hears the world change and looks at once, instead of waiting for the clock."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import OperationalError, close_old_connections
+
+from provisioner import drivers, reconciler
+from provisioner.drivers.base import Driver
+from provisioner.errors import DriverUnavailable
+
+log = logging.getLogger(__name__)
+
+BACKOFF_S = (0.2, 10.0)
+
+
+class Command(BaseCommand):
+    help = "Listens to the driver and writes down what changed, at once."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        driver = drivers.chosen()
+        pause_s = BACKOFF_S[0]
+        while True:
+            try:
+                reconciler.survey(driver)
+                pause_s = BACKOFF_S[0]
+                self._listen(driver)
+            except (DriverUnavailable, OperationalError) as error:
+                # The clock's survey is the safety net; here we only try again, never give up.
+                log.warning("watch.interrupted error=%s", error)
+                time.sleep(pause_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                pause_s = min(pause_s * 2, BACKOFF_S[1])
+                close_old_connections()
+
+    def _listen(self, driver: Driver) -> None:
+        for change in driver.changes():
+            close_old_connections()
+            if change.id is None:
+                reconciler.survey(driver)
+            else:
+                reconciler.glance(driver, change.id)

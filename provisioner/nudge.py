@@ -1,0 +1,29 @@
+"""Tells the worker that a row is due, after the commit. May be lost: the sweep finds the row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+from celery import current_app
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+
+def after_commit(*desktop_ids: UUID) -> None:
+    """Send `reconcile(id)` once the surrounding transaction is committed."""
+    transaction.on_commit(lambda: send(desktop_ids), robust=True)
+
+
+def send(desktop_ids: Iterable[UUID]) -> None:
+    """Send `reconcile(id)` now. A broker that is away is no reason to fail the caller."""
+    for desktop_id in desktop_ids:
+        try:
+            current_app.send_task(
+                "provisioner.tasks.reconcile", args=[str(desktop_id)], retry=False
+            )
+        except Exception as error:  # the broker's client raises many kinds; all mean "away"
+            log.warning("nudge.lost desktop=%s error=%s", desktop_id, error)
+            return
