@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import time
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -39,6 +41,9 @@ class Command(BaseCommand):
                 close_old_connections()
 
     def _listen(self, driver: Driver) -> None:
+        ready = os.environ.get("ATELIER_READY_FILE")
+        if ready:  # whoever started us waits for this
+            Path(ready).touch()
         for change in driver.changes():
             close_old_connections()
             if change.id is None:
