@@ -1,0 +1,182 @@
+"""Hears from PostgreSQL that desktops changed, and tells every open page of this process.
+
+One LISTEN connection a process, however many pages are open; it is opened by the first page and
+closed after the last. No page holds a database connection: what must be asked or rendered runs in
+a few threads of its own (`Hub.ask`), and equal pages share one rendering (`Hub.shared`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+import psycopg
+from django.db import connection, connections
+
+from provisioner.desktops import Desktop
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+CHANNEL = "desktop"
+THREADS = 4
+AGAIN_S = (0.2, 1.0, 3.0)
+# A rendering is shared by pages that want the same within this time and without a change between.
+SHARED_S = 1.0
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """This process's hub (one an event loop, to be exact)."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]
+
+
+class Subscription:
+    """One open page. Changes that come while it is busy become one."""
+
+    def __init__(self) -> None:
+        self._changed: set[UUID | None] = set()
+        self._rung = asyncio.Event()
+
+    def tell(self, desktop_id: UUID | None) -> None:
+        """None: anything may have changed, because we were deaf for a moment."""
+        self._changed.add(desktop_id)
+        self._rung.set()
+
+    async def changed(self, *, within_s: float) -> set[UUID | None]:
+        """What changed since the last call; empty when nothing did in that time."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._rung.wait()
+        except TimeoutError:
+            return set()
+        changed, self._changed = self._changed, set()
+        self._rung.clear()
+        return changed
+
+
+class Hub:
+    def __init__(self) -> None:
+        self._open: set[Subscription] = set()
+        self._listener: asyncio.Task[None] | None = None
+        self._hearing = asyncio.Event()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live")
+        self._tenants: dict[UUID, UUID | None] = {}
+        self._news = 0
+        self._last_news: dict[UUID | None, int] = {}
+        self._made: dict[Hashable, tuple[float, int, asyncio.Task[Any]]] = {}
+
+    @asynccontextmanager
+    async def subscription(self) -> AsyncIterator[Subscription]:
+        """Open once we are listening, so that whatever is looked up next misses nothing."""
+        subscription = Subscription()
+        self._open.add(subscription)
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._listen(), name="live-listener")
+        try:
+            # Without a database there is nothing to hear; the page says so by itself.
+            async with asyncio.timeout(5):
+                await self._hearing.wait()
+        except TimeoutError:
+            log.warning("live.deaf: cannot LISTEN")
+        try:
+            yield subscription
+        finally:
+            self._open.discard(subscription)
+            if not self._open and self._listener is not None:
+                self._listener.cancel()
+                self._listener = None
+                self._hearing.clear()
+
+    async def ask(self, work: Callable[[], T]) -> T:
+        """Run `work` in a thread; its database connection is closed before the answer."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _alone, work)
+
+    async def shared(self, key: Hashable, about: UUID | None, work: Callable[[], T]) -> T:
+        """`ask`, once for all pages that want the same of the same change."""
+        news = max(self._last_news.get(about, 0), self._last_news.get(None, 0))
+        now = time.monotonic()
+        kept = self._made.get(key)
+        if kept is None or kept[0] < now or kept[1] != news:
+            self._made = {k: v for k, v in self._made.items() if v[0] >= now}
+            kept = (now + SHARED_S, news, asyncio.ensure_future(self.ask(work)))
+            self._made[key] = kept
+        # Shielded: one page that goes away must not take the rendering from the others.
+        return await asyncio.shield(kept[2])  # type: ignore[no-any-return]
+
+    async def tenant_of(self, desktop_id: UUID) -> UUID | None:
+        """Whose it is; asked once, since that never changes."""
+        if desktop_id not in self._tenants:
+            if len(self._tenants) > 10_000:
+                self._tenants.clear()
+            self._tenants[desktop_id] = await self.ask(lambda: _tenant_of(desktop_id))
+        return self._tenants[desktop_id]
+
+    def _tell(self, desktop_id: UUID | None) -> None:
+        self._news += 1
+        if len(self._last_news) > 10_000:
+            self._last_news = {None: self._news}
+        self._last_news[desktop_id] = self._news
+        for subscription in self._open:
+            subscription.tell(desktop_id)
+
+    async def _listen(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async with await _connect() as heard:
+                    await heard.execute(f"LISTEN {CHANNEL}")
+                    self._hearing.set()
+                    if failures:
+                        self._tell(None)
+                    failures = 0
+                    async for note in heard.notifies():
+                        self._tell(_id(note.payload))
+            except psycopg.Error as error:
+                log.warning("live.listen_lost error=%s", str(error).strip())
+            self._hearing.clear()
+            await asyncio.sleep(AGAIN_S[min(failures, len(AGAIN_S) - 1)])
+            failures += 1
+
+
+async def _connect() -> psycopg.AsyncConnection[Any]:
+    where = connection.settings_dict
+    return await psycopg.AsyncConnection.connect(
+        dbname=where["NAME"],
+        user=where["USER"] or None,
+        password=where["PASSWORD"] or None,
+        host=where["HOST"] or None,
+        port=where["PORT"] or None,
+        autocommit=True,
+        connect_timeout=5,
+        application_name="atelier-live",
+    )
+
+
+def _id(payload: str) -> UUID | None:
+    try:
+        return UUID(payload)
+    except ValueError:
+        return None
+
+
+def _tenant_of(desktop_id: UUID) -> UUID | None:
+    return Desktop.objects.filter(id=desktop_id).values_list("tenant_id", flat=True).first()
+
+
+def _alone(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    finally:
+        connections.close_all()

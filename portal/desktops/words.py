@@ -1,0 +1,41 @@
+"""Small words that several pages about desktops share."""
+
+from __future__ import annotations
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from provisioner.states import Status
+
+STATUS = {
+    Status.QUEUED: _("Queued"),
+    Status.STARTING: _("Starting"),
+    Status.RUNNING: _("Running"),
+    Status.STOPPING: _("Stopping"),
+    Status.STOPPED: _("Stopped"),
+    Status.FAILED: _("Failed"),
+    Status.DELETING: _("Deleting"),
+    Status.DELETED: _("Deleted"),
+}
+
+# Limits that a machine could not set, as `Observation.limits` names them.
+LIMITS = {
+    "cpu": _("processor"),
+    "memory": _("memory"),
+    "processes": _("number of programs"),
+    "pids": _("number of programs"),
+    "disk": _("disk size"),
+    "network": _("network"),
+    "sandbox": _("separation from other desktops"),
+    "user": _("separate user"),
+}
+
+
+def by_language(english: str, chinese: str) -> str:
+    """The one of two texts from the catalogue that the reader reads."""
+    return chinese if (get_language() or "").startswith("zh") else english
+
+
+def listed(words: list[str]) -> str:
+    """`a, b and c` would need grammar; a list with commas needs none."""
+    return by_language(", ", "、").join(words)

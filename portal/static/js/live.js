@@ -1,0 +1,259 @@
+// Live pages: swaps the parts that the server says have changed, and runs the clocks in between.
+//
+// A page says `data-live="<stream>"` on one element, and `data-part="<name>" data-mark="<hash>"` on
+// each part. Without this file, or without a stream, the page is complete and has a refresh link.
+(() => {
+  "use strict";
+
+  const zh = document.documentElement.lang.toLowerCase().startsWith("zh");
+  const locale = zh ? "zh-CN" : "en-GB";
+  let skew = 0; // server's clock minus ours, ms
+  const now = () => Date.now() + skew;
+
+  // --- Words for time -------------------------------------------------------------------------
+  const two = (n) => String(n).padStart(2, "0");
+
+  function clock(s) {
+    const h = Math.floor(s / 3600), m = Math.floor(s / 60) % 60, left = s % 60;
+    return h ? `${h}:${two(m)}:${two(left)}` : `${m}:${two(left)}`;
+  }
+
+  function length(s) {
+    if (s < 60) return zh ? `${s} 秒` : `${s} s`;
+    const m = Math.floor(s / 60);
+    if (m < 60) return zh ? `${m} 分钟` : `${m} min`;
+    const h = Math.floor(m / 60);
+    if (h < 24) return zh ? `${h} 小时 ${m % 60} 分` : `${h} h ${m % 60} min`;
+    const d = Math.floor(h / 24);
+    return zh ? `${d} 天 ${h % 24} 小时` : `${d} d ${h % 24} h`;
+  }
+
+  function moment(at, style) {
+    const time = { hour: "2-digit", minute: "2-digit", hour12: false };
+    if (style === "second") time.second = "2-digit";
+    const date = new Date(at);
+    const today = new Date(now());
+    if (date.toDateString() === today.toDateString()) return date.toLocaleTimeString(locale, time);
+    const day = zh
+      ? { month: "long", day: "numeric" }
+      : { weekday: "short", day: "numeric", month: "short" };
+    const separator = zh ? " " : ", ";
+    return date.toLocaleDateString(locale, day).replace(/,/g, "").replace(/(\d)([年月日])(\d)/g, "$1 $2 $3").replace(/(\d)([月日])/g, "$1 $2")
+      + separator + date.toLocaleTimeString(locale, time);
+  }
+
+  // --- Clocks ---------------------------------------------------------------------------------
+  const text = (element, value) => {
+    if (element.textContent !== value) element.textContent = value;
+  };
+
+  function tick() {
+    for (const element of document.querySelectorAll("time[data-tick]")) {
+      const at = Date.parse(element.dateTime);
+      const kind = element.dataset.tick;
+      if (kind === "clock") text(element, clock(Math.max(0, Math.floor((now() - at) / 1000))));
+      if (kind === "length") text(element, length(Math.max(0, Math.floor((now() - at) / 1000))));
+      if (kind === "left") text(element, clock(Math.max(0, Math.ceil((at - now()) / 1000))));
+      const slow = Number(element.dataset.slowAfter);
+      if (slow && now() - at > slow * 1000) element.closest("[data-phase]")?.setAttribute("data-slow", "");
+    }
+    for (const picture of document.querySelectorAll("[data-paint]")) paint(picture);
+  }
+
+  // The furthest each picture was painted: it never runs backwards, whatever the parts say.
+  const painted = new Map();
+
+  function paint(picture) {
+    const { paint: key, since, total } = picture.dataset;
+    let share = Number(picture.dataset.share) || 0;
+    if (total) share = Math.max(0, Math.min(97, (now() - Date.parse(since)) / (10 * Number(total))));
+    share = Math.max(share, painted.get(key) || 0);
+    painted.set(key, share);
+    for (const rect of picture.querySelectorAll("[data-painted]")) {
+      rect.setAttribute(rect.dataset.painted === "edge" ? "x" : "width", `${share}%`);
+    }
+    const late = total && now() - Date.parse(since) > Number(total) * 1000;
+    for (const element of document.querySelectorAll("[data-when-late]")) element.hidden = !late;
+    for (const element of document.querySelectorAll("[data-when-early]")) element.hidden = !!late;
+  }
+
+  function moments(within) {
+    for (const element of within.querySelectorAll("time[data-moment]")) {
+      text(element, moment(element.dateTime, element.dataset.moment));
+      element.title = new Date(element.dateTime).toLocaleString(locale, { dateStyle: "full", timeStyle: "long" });
+    }
+  }
+
+  // --- Parts ----------------------------------------------------------------------------------
+  function swap(part, html, mark) {
+    if (part.dataset.mark === mark) return;
+    const active = part.contains(document.activeElement) ? document.activeElement : null;
+    const key = active?.dataset.key;
+    const open = [...part.querySelectorAll("details[open][data-key]")].map((d) => d.dataset.key);
+    part.innerHTML = html;
+    part.dataset.mark = mark;
+    for (const details of part.querySelectorAll("details[data-key]")) {
+      if (open.includes(details.dataset.key)) details.open = true;
+    }
+    if (active) {
+      const again = [...part.querySelectorAll("[data-key]")].find((e) => e.dataset.key === key)
+        || part.querySelector("button, a[href]");
+      again?.focus({ preventScroll: true });
+    }
+    moments(part);
+  }
+
+  const part = (name) => [...document.querySelectorAll("[data-part]")].find((e) => e.dataset.part === name);
+
+  function hang(name, data) {
+    const list = document.querySelector("[data-live-rows]");
+    if (!list || !name.startsWith("row-")) return;
+    const row = document.createElement("li");
+    row.className = list.dataset.liveRows;
+    row.dataset.part = name;
+    list.prepend(row);
+    swap(row, data.html, data.mark);
+  }
+
+  function say(sentence) {
+    const region = document.querySelector("[data-live-say]");
+    if (region && sentence) text(region, sentence);
+  }
+
+  function rowsLeft() {
+    const list = document.querySelector("[data-live-rows]");
+    if (list && !list.children.length) location.reload();
+  }
+
+  function take(data) {
+    skew = data.now - Date.now();
+    let empty = !document.querySelector("[data-live-rows]");
+    for (const [name, news] of Object.entries(data.parts)) {
+      const known = part(name);
+      if (known) swap(known, news.html, news.mark);
+      else if (name.startsWith("row-") && empty) { location.reload(); return; }
+      else hang(name, news);
+    }
+    if (data.only) {
+      for (const row of document.querySelectorAll("[data-part^='row-']")) {
+        if (!data.only.includes(row.dataset.part)) row.remove();
+      }
+      rowsLeft();
+    }
+    if (data.title) document.title = data.title;
+    if (data.status) document.querySelector("[data-live]").dataset.status = data.status;
+    say(data.say);
+    tick();
+  }
+
+  // --- The stream -----------------------------------------------------------------------------
+  // Browsers keep six connections to a site, so a page in the background gives its own back,
+  // unless something is on its way there. What it missed comes first when it returns.
+  const BUSY = ["queued", "starting", "stopping", "deleting"];
+  let source = null;
+  let lost = 0;
+
+  function lostNotice(shown) {
+    const notice = document.querySelector("[data-live-lost]");
+    if (notice) notice.hidden = !shown;
+  }
+
+  function close() {
+    source?.close();
+    source = null;
+    clearTimeout(lost);
+  }
+
+  function open() {
+    const root = document.querySelector("[data-live]");
+    if (!root || source) return;
+    source = new EventSource(root.dataset.live);
+    source.addEventListener("open", () => { clearTimeout(lost); lost = 0; lostNotice(false); });
+    source.addEventListener("parts", (event) => take(JSON.parse(event.data)));
+    source.addEventListener("removed", (event) => {
+      part(JSON.parse(event.data).id)?.remove();
+      rowsLeft();
+    });
+    source.addEventListener("gone", () => { close(); location.assign(root.dataset.liveGone || "/"); });
+    source.addEventListener("bye", () => { close(); location.reload(); });
+    source.addEventListener("error", () => {
+      if (!lost) lost = setTimeout(() => lostNotice(true), 4000);
+      // A stream that was refused is not tried again by the browser; try it now and then.
+      if (source?.readyState === EventSource.CLOSED) {
+        source = null;
+        setTimeout(open, 5000);
+      }
+    });
+  }
+
+  function look() {
+    const root = document.querySelector("[data-live]");
+    if (!root) return;
+    if (!document.hidden) open();
+    else if (!BUSY.includes(root.dataset.status)) close();
+  }
+
+  // --- Buttons --------------------------------------------------------------------------------
+  // A second press does nothing: the first one is on its way. Forms that open a tab stay usable.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("form[data-once]")) return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    const button = event.submitter;
+    if (button?.dataset.busy) {
+      button.style.minWidth = `${button.offsetWidth}px`;
+      button.setAttribute("aria-disabled", "true");
+      button.textContent = button.dataset.busy;
+    }
+  });
+  // Coming back by the browser's back button: nothing is on its way any more.
+  window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener) {
+      const dialog = document.getElementById(opener.dataset.opens);
+      if (dialog?.showModal) {
+        event.preventDefault();
+        dialog.showModal();
+        dialog.querySelector("input:not([type=hidden])")?.focus();
+      }
+    }
+    const closer = event.target.closest("[data-closes]");
+    if (closer) {
+      const dialog = document.getElementById(closer.dataset.closes);
+      if (dialog?.open) {
+        event.preventDefault();
+        dialog.close();
+      }
+    }
+  });
+  // The typed confirmation: the button wakes up when the name is right. The server checks again.
+  function confirmed(input) {
+    const button = input.form.querySelector("[data-confirmed]");
+    if (button) button.disabled = input.value.trim().replace(/\s+/g, " ") !== input.dataset.confirm;
+  }
+  document.addEventListener("input", (event) => {
+    if (event.target.matches("[data-confirm]")) confirmed(event.target);
+  });
+
+  function begin() {
+    const root = document.querySelector("[data-live]");
+    if (root?.dataset.now) skew = Number(root.dataset.now) - Date.now();
+    for (const input of document.querySelectorAll("[data-confirm]")) confirmed(input);
+    for (const dialog of document.querySelectorAll("dialog[data-open-now]")) {
+      dialog.removeAttribute("open");
+      dialog.showModal();
+    }
+    moments(document);
+    tick();
+    setInterval(tick, 1000);
+    if (root) {
+      look();
+      document.addEventListener("visibilitychange", look);
+    }
+  }
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+})();
