@@ -24,6 +24,7 @@ app = Celery("atelier")
 app.conf.update(
     broker_url=settings.ATELIER.broker_url,
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # it comes back; so do we
     # How soon a message that a killed worker held is delivered again. Kombu's own rhythm is
     # about 100 seconds however short the visibility timeout is.
     broker_transport_options={
@@ -84,7 +85,7 @@ app.user_options["worker"].add(
 )
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect
 def _tell(**_: Any) -> None:
     """Where the supervisor waits for it, say that messages are being heard."""
     if place := os.environ.get("ATELIER_READY_FILE"):

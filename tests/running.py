@@ -89,6 +89,7 @@ class Platform:
             env=self.env,
             text=True,
             capture_output=True,
+            check=False,
             stdin=subprocess.DEVNULL,
             timeout=seconds,
         )
@@ -141,6 +142,7 @@ class Platform:
             env=self.env,
             text=True,
             capture_output=True,
+            check=False,
             timeout=seconds,
         )
         assert done.returncode == 0, f"manage.py {words}: {done.stdout}\n{done.stderr}"

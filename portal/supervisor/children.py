@@ -50,7 +50,7 @@ def table(
     worker = [
         *(python, "-m", "celery", "-A", "portal.celery", "worker", "--pool", "threads", "-c", "8"),
         *("--clock", "--without-gossip", "--without-mingle", "--without-heartbeat"),
-        *("--loglevel", "INFO"),
+        *("--loglevel", "WARNING"),
     ]
     children.append(Child("worker", worker, lambda: ready(places, "worker"), drop=False))
     watch = [python, str(places.root / "manage.py"), "watch"]
@@ -81,16 +81,17 @@ def environment(places: Places, child: Child) -> dict[str, str]:
     }
     if child.fds:
         env["ATELIER_LISTEN_FDS"] = ",".join(map(str, child.fds))
-    if child.drop and places.person.dropped:
-        # It may not write into the checkout, and without bytecode it starts twice as slowly.
-        env["PYTHONPYCACHEPREFIX"] = str(places.data / "cache" / "bytecode")
+    # Without bytecode they start four times as slowly, and the service user may not write into
+    # the checkout. Each writes only what it will itself run.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    env["PYTHONPYCACHEPREFIX"] = str(places.bytecode(dropped=child.drop))
     if not child.drop and places.person.dropped:
         env["C_FORCE_ROOT"] = "1"  # the worker starts desktops under users of their own
     return env
 
 
 def ready_file(places: Places, name: str) -> Path:
-    return places.run / f"{name}.ready"
+    return places.data / "ready" / name
 
 
 def ready(places: Places, name: str) -> bool:

@@ -78,7 +78,7 @@ def _bring_back(kept: Path, folder: Path, path: Path, person: Person) -> None:
     if path != folder and person.may_enter(source.stat()):
         _mount(str(source), str(path), "", _BIND | _REC)
         return
-    for name in sorted(set(os.listdir(source)) - _NOT_NEEDED):
+    for name in sorted({one.name for one in source.iterdir()} - _NOT_NEEDED):
         _bring_back_entry(source / name, path / name)
 
 
@@ -87,7 +87,7 @@ def _bring_back_entry(source: Path, target: Path) -> None:
         return
     kind = source.lstat().st_mode
     if stat.S_ISLNK(kind):
-        target.symlink_to(os.readlink(source))
+        target.symlink_to(source.readlink())
         return
     if stat.S_ISDIR(kind):
         target.mkdir()

@@ -1,4 +1,4 @@
-"""Keeps the children running: starts them, hears them die, starts them again, stops them in order."""
+"""Keeps the children running: starts them, hears them die, starts them again, stops them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -47,6 +48,7 @@ class Keeper:
         self.kept: dict[str, Kept] = {}
         self.stopping = False
         self.starting = True
+        self.sockets: list[socket.socket] = []  # open for as long as we live, so that web may die
         self._ear, mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(mouth)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -1,4 +1,4 @@
-"""What runs for one data folder: written down by the supervisor, read by `status`, `down`, `up`."""
+"""What runs for one data folder: written by its supervisor, read by `status`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ def up(places: Places, *, detached: bool) -> str:
 
 
 def status(entries: list[dict[str, object]], *, running: bool, places: Places) -> str:
-    head = f"Atelier on {places.data} is {'running at ' + places.url if running else 'not running'}."
+    head = (
+        f"Atelier on {places.data} is {'running at ' + places.url if running else 'not running'}."
+    )
     rows = [
         f"  {entry['name']:<11}{entry['pid'] or '-':>8}  "
         f"{'well' if entry['healthy'] else 'down':<6}restarts {entry['restarts']}"

@@ -1,4 +1,4 @@
-"""Who runs what. Started by root, the platform drops most of its processes to a user of its own."""
+"""Who runs what. Started by root, most of the platform runs as a user of its own."""
 
 from __future__ import annotations
 

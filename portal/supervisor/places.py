@@ -56,6 +56,10 @@ class Places:
     def log(self, name: str) -> Path:
         return self.data / "logs" / f"{name}.log"
 
+    def bytecode(self, *, dropped: bool) -> Path:
+        """Root must not run what the service user may write, so each has its own."""
+        return self.data / "bytecode" / (self.person.name if dropped else "own")
+
     @property
     def url(self) -> str:
         return f"http://localhost:{self.port}"
@@ -86,10 +90,10 @@ def make(places: Places) -> None:
     except OSError as error:
         raise Trouble(f"Cannot make the data folder {places.data}: {error.strerror}.") from None
     _own(places.data, 0, person.gid, 0o750 if person.dropped else 0o700)
-    for name, mode in (("logs", 0o750), ("keys", 0o750)):
+    for name in ("logs", "keys", "ready", "static", "bytecode"):
         (places.data / name).mkdir(exist_ok=True)
-        _own(places.data / name, 0, person.gid, mode)
-    for folder in (places.run, places.data / "cache"):
+        _own(places.data / name, 0, person.gid, 0o750)
+    for folder in (places.run, places.bytecode(dropped=True)):
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), person.uid):
             raise Trouble(f"{folder} belongs to somebody else; remove it and try again.")

@@ -136,7 +136,7 @@ _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 def end_leftovers(here: Places, book: ledger.Ledger) -> list[str]:
-    """What a supervisor that was killed left running. Desktops are left alone: the worker adopts."""
+    """What a supervisor that was killed left running. Desktops stay: the worker adopts them."""
     left = book.living()
     if not left:
         return []

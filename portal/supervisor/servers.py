@@ -1,4 +1,4 @@
-"""The private PostgreSQL and Valkey: where their binaries are, how they start, whether they answer.
+"""The private PostgreSQL and Valkey: where their programs are, how they start, if they answer.
 
 Both run in the foreground as our children, on Unix sockets only, in a folder that nobody but the
 service user (and root) may enter; that folder is their only guard.

@@ -30,7 +30,7 @@ def start(
     fds: Sequence[int] = (),
     die_with_us: int = 0,
 ) -> subprocess.Popen[bytes]:
-    """`drop`: to the service user, where we are root. `paths`: what it needs beside the checkout."""
+    """`drop`: to the service user, if we are root. `paths`: what it needs beside the checkout."""
     dropping = drop and person.dropped
     needed = [ROOT, Path(sys.base_prefix), Path(command[0]).parent, *paths]
     closed = exposure.find(needed, person) if dropping else []
@@ -44,7 +44,9 @@ def start(
             stderr=output,
             pass_fds=fds,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops in order
-            preexec_fn=_prepare(person if dropping else None, closed, die_with_us),
+            preexec_fn=_prepare(  # noqa: PLW1509 (we have no threads)
+                person if dropping else None, closed, die_with_us
+            ),
         )
 
 

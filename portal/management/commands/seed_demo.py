@@ -14,7 +14,9 @@ from portal.supervisor.panel import DEMO, STAFF
 
 
 class Command(BaseCommand):
-    help = "Make the demo log-ins. Their passwords are no secret, so only a loopback portal has them."
+    help = (
+        "Make the demo log-ins. Their passwords are no secret, so only a loopback portal has them."
+    )
 
     def handle(self, *_: Any, **__: Any) -> None:
         if not settings.MAILBOX:
