@@ -111,7 +111,9 @@ class Card:
             more = self.start.now.title
         elif self.place:
             more = _("Place {n}").format(n=self.place)
-        return f"{self.word}: {more}" if more else self.word
+        if not more:
+            return self.word
+        return _("{status}: {more}").format(status=self.word, more=more)
 
     @property
     def since_text(self) -> str:

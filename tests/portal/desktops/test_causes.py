@@ -11,24 +11,8 @@ from portal.desktops.cause_table import TABLE
 EVERY_VALUE = {
     name: name.upper()
     for name in (
-        [
-            "n",
-            "gpu",
-            "p",
-            "eta",
-            "s",
-            "setup",
-            "version",
-            "speed",
-            "usual",
-            "min",
-            "used",
-            "size",
-            "need",
-            "have",
-            "program",
-            "time",
-        ]
+        *("n", "gpu", "p", "eta", "s", "setup", "version", "speed", "usual"),
+        *("min", "used", "size", "need", "have", "program", "time"),
     )
 }
 
