@@ -5,65 +5,74 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='GpuClass',
+            name="GpuClass",
             fields=[
-                ('slug', models.SlugField(max_length=40, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=60)),
-                ('vram_mib', models.PositiveIntegerField()),
-                ('resource', models.CharField(max_length=80)),
-                ('node_labels', models.JSONField(default=dict)),
+                ("slug", models.SlugField(max_length=40, primary_key=True, serialize=False)),
+                ("title", models.CharField(max_length=60)),
+                ("vram_mib", models.PositiveIntegerField()),
+                ("resource", models.CharField(max_length=80)),
+                ("node_labels", models.JSONField(default=dict)),
             ],
         ),
         migrations.CreateModel(
-            name='Setup',
+            name="Setup",
             fields=[
-                ('slug', models.SlugField(max_length=40, primary_key=True, serialize=False)),
-                ('title_en', models.CharField(max_length=60)),
-                ('title_zh', models.CharField(max_length=60)),
-                ('summary_en', models.CharField(max_length=240)),
-                ('summary_zh', models.CharField(max_length=240)),
-                ('webui', models.CharField(blank=True, max_length=60)),
-                ('creator', models.CharField(max_length=60)),
-                ('creator_url', models.URLField(blank=True)),
-                ('version', models.CharField(max_length=40)),
-                ('licence', models.CharField(max_length=80)),
-                ('min_vram_mib', models.PositiveIntegerField(default=0)),
-                ('size_mib', models.PositiveIntegerField()),
-                ('image', models.CharField(blank=True, max_length=255)),
-                ('apps', models.JSONField(default=list)),
-                ('cover', models.CharField(max_length=80)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('offered', models.BooleanField(default=True)),
+                ("slug", models.SlugField(max_length=40, primary_key=True, serialize=False)),
+                ("title_en", models.CharField(max_length=60)),
+                ("title_zh", models.CharField(max_length=60)),
+                ("summary_en", models.CharField(max_length=240)),
+                ("summary_zh", models.CharField(max_length=240)),
+                ("webui", models.CharField(blank=True, max_length=60)),
+                ("creator", models.CharField(max_length=60)),
+                ("creator_url", models.URLField(blank=True)),
+                ("version", models.CharField(max_length=40)),
+                ("licence", models.CharField(max_length=80)),
+                ("min_vram_mib", models.PositiveIntegerField(default=0)),
+                ("size_mib", models.PositiveIntegerField()),
+                ("image", models.CharField(blank=True, max_length=255)),
+                ("apps", models.JSONField(default=list)),
+                ("cover", models.CharField(max_length=80)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                ("offered", models.BooleanField(default=True)),
             ],
             options={
-                'ordering': ['position', 'slug'],
+                "ordering": ["position", "slug"],
             },
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('slug', models.SlugField(max_length=40, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=60)),
-                ('summary_en', models.CharField(max_length=160)),
-                ('summary_zh', models.CharField(max_length=160)),
-                ('vcpus', models.PositiveSmallIntegerField()),
-                ('memory_mib', models.PositiveIntegerField()),
-                ('disk_gib', models.PositiveIntegerField()),
-                ('gpu_count', models.PositiveSmallIntegerField(default=0)),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('offered', models.BooleanField(default=True, help_text='False once it left the file.')),
-                ('gpu_class', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='catalog.gpuclass')),
+                ("slug", models.SlugField(max_length=40, primary_key=True, serialize=False)),
+                ("title", models.CharField(max_length=60)),
+                ("summary_en", models.CharField(max_length=160)),
+                ("summary_zh", models.CharField(max_length=160)),
+                ("vcpus", models.PositiveSmallIntegerField()),
+                ("memory_mib", models.PositiveIntegerField()),
+                ("disk_gib", models.PositiveIntegerField()),
+                ("gpu_count", models.PositiveSmallIntegerField(default=0)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "offered",
+                    models.BooleanField(default=True, help_text="False once it left the file."),
+                ),
+                (
+                    "gpu_class",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="catalog.gpuclass",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position', 'slug'],
+                "ordering": ["position", "slug"],
             },
         ),
     ]

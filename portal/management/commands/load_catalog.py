@@ -1,0 +1,53 @@
+"""Loads plans, setups and prices from their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
+
+from billing.errors import UnknownCurrency
+from billing.pricing import publishing
+from portal.catalog import loading
+from portal.settings import ROOT
+
+PLANS = ROOT / "portal" / "catalog" / "plans.toml"
+IMAGES = ROOT / "images"
+
+
+class Command(BaseCommand):
+    help = "Loads plans, setups and prices from their files; running it twice changes nothing."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--plans", type=Path, default=PLANS, help="the plans file")
+        parser.add_argument("--images", type=Path, default=IMAGES, help="folder of */setup.toml")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        plans: Path = options["plans"]
+        try:
+            catalogue = loading.read(plans=plans, images=options["images"])
+            with transaction.atomic():
+                loaded = loading.write(catalogue)
+                before = publishing.current()
+                book = publishing.publish(
+                    currency=catalogue.plans.currency, prices=catalogue.prices
+                )
+        except loading.CatalogError as error:
+            raise CommandError(str(error)) from error
+        except UnknownCurrency as error:
+            raise CommandError(f"{plans}: currency: {error}") from error
+        news = [
+            f"{word} {', '.join(slugs)}"
+            for word, slugs in [
+                ("added", loaded.added),
+                ("changed", loaded.changed),
+                ("withdrew", loaded.withdrawn),
+            ]
+            if slugs
+        ]
+        if before is None or before.version != book.version:
+            news.append(f"published price book {book.version}")
+        self.stdout.write("catalogue: " + ("; ".join(news) or "nothing changed"))
