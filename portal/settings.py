@@ -179,6 +179,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "portal.accounts.middleware.CurrentMembership",
+    "portal.accounts.middleware.RememberedLanguage",
 ]
 
 TEMPLATES = [

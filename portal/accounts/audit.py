@@ -1,15 +1,15 @@
-"""Writes down who did what. Rows are only ever added."""
+"""What is remembered about who did what. Writing only; nothing here is ever changed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from portal.accounts.models import AuditEvent
+from portal.accounts.models import AuditEvent, User
 from portal.accounts.permissions import Actor
 
 
 def record(actor: Actor | None, action: str, object_id: object = "", **detail: Any) -> None:
-    """One event, in the caller's transaction: no act without its record."""
+    """Call it inside the transaction of the deed: both stand, or neither."""
     AuditEvent.objects.create(
         user=actor.user if actor else None,
         tenant=actor.tenant if actor else None,
@@ -18,3 +18,8 @@ def record(actor: Actor | None, action: str, object_id: object = "", **detail: A
         via=actor.via if actor else "command",
         detail=detail,
     )
+
+
+def record_person(user: User | None, action: str, **detail: Any) -> None:
+    """Of a person alone, in no tenant: log-ins, passwords, second factors. `action` is auth.*"""
+    AuditEvent.objects.create(user=user, action=action, detail=detail)

@@ -1,36 +1,64 @@
-"""Puts on every request who acts, for which tenant, in which role: `request.actor`."""
+"""Puts the current membership on the request, and brings a person's language along."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import cast
-
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.http import HttpRequest, HttpResponseBase
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.utils.deprecation import MiddlewareMixin
 
 from portal.accounts import tenants
+from portal.accounts.models import User
 
-Next = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+SESSION_KEY = "tenant"
 
 
-class CurrentMembership:
-    """`request.actor` is an Actor, or None for a visitor. Costs nothing without a session."""
+class CurrentMembership(MiddlewareMixin):
+    """`request.actor`: who is at work, in which tenant and role; None for visitors."""
 
-    async_capable = True
-    sync_capable = True
+    def process_request(self, request: HttpRequest) -> None:
+        request.actor = None  # type: ignore[attr-defined]
+        user = request.user
+        if not isinstance(user, User):
+            return
+        chosen = request.session.get(SESSION_KEY, "")
+        actor = tenants.actor_of(user, chosen=chosen)
+        if chosen and (actor is None or chosen != str(actor.tenant.id)):
+            del request.session[SESSION_KEY]  # that membership ended
+        request.actor = actor  # type: ignore[attr-defined]
 
-    def __init__(self, get_response: Next) -> None:
-        self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._answer(request)
-        request.actor = tenants.current(request)  # type: ignore[attr-defined]
-        return self.get_response(request)
+class RememberedLanguage(MiddlewareMixin):
+    """The cookie is the choice made in this browser; the person's row carries it to the next."""
 
-    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        request.actor = await sync_to_async(tenants.current)(request)  # type: ignore[attr-defined]
-        return await cast(Awaitable[HttpResponseBase], self.get_response(request))
+    def process_request(self, request: HttpRequest) -> None:
+        user = request.user
+        if not user.is_authenticated:
+            return
+        chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+        if chosen not in dict(settings.LANGUAGES):
+            chosen = ""
+        if chosen and chosen != user.language:
+            User.objects.filter(pk=user.pk).update(language=chosen)
+            user.language = chosen
+        elif user.language and not chosen:
+            translation.activate(user.language)
+            request.LANGUAGE_CODE = translation.get_language()
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        user = getattr(request, "user", None)
+        known = settings.LANGUAGE_COOKIE_NAME in {*request.COOKIES, *response.cookies}
+        if user is not None and not known and user.is_authenticated and user.language:
+            remember(response, user.language)
+        return response
+
+
+def remember(response: HttpResponse, language: str) -> None:
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=365 * 24 * 3600,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )

@@ -1,75 +1,100 @@
-"""Who may do what: one table of roles and actions, and the only place that says "may"."""
+"""The only place that says "may": which role may do what, and who is asking.
+
+A new permission is a row in ACTIONS. Everything that is named anywhere must stand here; asking for
+an unknown action is a mistake in the program and raises LookupError.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+
+from django.core.exceptions import PermissionDenied
+from django.utils.translation import gettext as _
 
 from portal.accounts.models import ApiToken, Role, Tenant, User
 
-Via = Literal["web", "api", "gateway", "command"]
-
-_ALL = frozenset(Role.values)
-_WORK = frozenset({Role.OWNER.value, Role.ADMIN.value, Role.MEMBER.value})
-_LEAD = frozenset({Role.OWNER.value, Role.ADMIN.value})
-_MONEY = frozenset({Role.OWNER.value, Role.BILLING.value})
+OWNER, ADMIN, BILLING, MEMBER = (str(role) for role in Role.values)
+EVERYONE = frozenset({OWNER, ADMIN, BILLING, MEMBER})
+WORKERS = frozenset({OWNER, ADMIN, MEMBER})
+LEADERS = frozenset({OWNER, ADMIN})
+TREASURERS = frozenset({OWNER, ADMIN, BILLING})
 
 ACTIONS: dict[str, frozenset[str]] = {
-    "desktop.see": _ALL,
-    "desktop.launch": _WORK,
-    "desktop.start": _WORK,
-    "desktop.stop": _WORK,
-    "desktop.rename": _WORK,
-    "desktop.delete": _LEAD,
-    "desktop.open": _WORK,
-    "member.see": _ALL,
-    "member.invite": _LEAD,
-    "member.change": _LEAD,
-    "member.remove": _LEAD,
-    "owner.change": frozenset({Role.OWNER.value}),
-    "tenant.rename": _LEAD,
-    "token.manage": _WORK,
-    "wallet.see": _MONEY | {Role.ADMIN.value},
+    "desktop.see": EVERYONE,
+    "desktop.launch": WORKERS,
+    "desktop.start": WORKERS,
+    "desktop.stop": WORKERS,
+    "desktop.rename": WORKERS,
+    "desktop.delete": LEADERS,  # a disk that others work on cannot come back
+    "desktop.open": WORKERS,
+    "member.see": EVERYONE,
+    "member.invite": LEADERS,
+    "member.change": LEADERS,
+    "member.remove": LEADERS,
+    "member.leave": EVERYONE,
+    "tenant.rename": LEADERS,
+    "token.manage": EVERYONE,
+    "audit.see": LEADERS,
+    "wallet.see": TREASURERS,
 }
+
+# Decided by people in the portal, never by a program that holds a token: a leaked token must not
+# be able to make itself more friends.
+ONLY_IN_PERSON = frozenset(
+    action for action in ACTIONS if action.split(".")[0] in ("member", "tenant", "token", "audit")
+)
+
+# Nobody gives, changes or takes away a role above their own.
+RANK = {OWNER: 3, ADMIN: 2, BILLING: 1, MEMBER: 1}
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A person, acting for a tenant in the role they have there."""
+    """A person at work in one tenant, in a role."""
 
     user: User
     tenant: Tenant
     role: str
-    via: Via = "web"
+    via: str = "web"
     api_token: ApiToken | None = None
 
 
-class Forbidden(Exception):
-    """The role does not include the action."""
+class Forbidden(PermissionDenied):
+    """The role does not allow it. `message` says so to the person."""
 
-    def __init__(self, action: str) -> None:
-        super().__init__(f"not allowed: {action}")
+    def __init__(self, action: str, message: str) -> None:
+        super().__init__(message)
         self.action = action
+        self.message = message
 
 
 def may(actor: Actor | None, action: str) -> bool:
-    """Whether this role includes this action. An unknown action is a mistake of ours."""
-    return actor is not None and actor.role in ACTIONS[action]
+    if action not in ACTIONS:
+        raise LookupError(f"{action!r} is not in portal.accounts.permissions.ACTIONS")
+    if actor is None or not (actor.user.is_active and actor.tenant.is_active):
+        return False
+    if actor.api_token is not None and action in ONLY_IN_PERSON:
+        return False
+    return actor.role in ACTIONS[action]
 
 
 def require(actor: Actor | None, action: str) -> None:
-    """`may`, or Forbidden."""
-    if not may(actor, action):
-        raise Forbidden(action)
+    if may(actor, action):
+        return
+    if actor is None:
+        raise Forbidden(action, _("Log in first."))
+    if actor.api_token is not None and action in ONLY_IN_PERSON:
+        raise Forbidden(action, _("An API token cannot do this; log in to the site instead."))
+    role = Role(actor.role).label if actor.role in Role.values else actor.role
+    message = _("Your role in {team} is “{role}”, which does not allow this.")
+    raise Forbidden(action, message.format(team=actor.tenant.name, role=role))
 
 
-def actor_in(user: User, tenant_id: object, *, via: Via = "web") -> Actor | None:
-    """This person in that tenant; None unless both are active and belong together."""
-    membership = (
-        user.memberships.filter(tenant_id=tenant_id, tenant__is_active=True)
-        .select_related("tenant")
-        .first()
-    )
-    if membership is None or not user.is_active:
-        return None
-    return Actor(user=user, tenant=membership.tenant, role=membership.role, via=via)
+def may_touch(actor: Actor, role: str) -> bool:
+    """Whether somebody of that role, or the giving of it, is within the actor's reach."""
+    return RANK.get(actor.role, 0) >= RANK[role]
+
+
+def grantable(actor: Actor) -> list[str]:
+    """The roles that the actor may give, highest first."""
+    return [role for role in Role.values if may_touch(actor, role)]

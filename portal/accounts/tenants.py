@@ -1,52 +1,155 @@
-"""Tenants: everybody has a personal one, and may belong to more."""
+"""Tenants and who belongs to them: making, joining, changing, leaving.
+
+Rules that hold for every door in: a personal tenant has exactly one person in it, and every
+tenant keeps at least one owner.
+"""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.db import transaction
-from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
+from portal.accounts import audit
 from portal.accounts.models import Membership, Role, Tenant, User
-from portal.accounts.permissions import Actor, actor_in
+from portal.accounts.permissions import Actor, Forbidden, may_touch, require
 
-SESSION_KEY = "tenant"
+NAME_LENGTH_MAX = 80
+
+
+class Refused(Exception):
+    """Not now, or not this. `message` says why, in words for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
 
 
 @transaction.atomic
 def ensure_personal(user: User) -> Tenant:
-    """The person's own tenant, made when it is not there yet."""
-    User.objects.select_for_update().get(id=user.id)
-    tenant, made = Tenant.objects.get_or_create(
-        personal_of=user, defaults={"name": user.get_short_name()[:80]}
+    """The tenant that every person has alone. Asking again answers the same one."""
+    tenant, _created = Tenant.objects.get_or_create(
+        personal_of=user, defaults={"name": user.get_short_name()[:NAME_LENGTH_MAX]}
     )
-    if made:
-        Membership.objects.create(user=user, tenant=tenant, role=Role.OWNER)
+    Membership.objects.get_or_create(user=user, tenant=tenant, defaults={"role": Role.OWNER})
     return tenant
 
 
-def current(request: HttpRequest) -> Actor | None:
-    """Who acts, and for which tenant: the chosen one while the membership lasts."""
-    user = request.user
-    if not isinstance(user, User) or not user.is_active:
+def actor_in(user: User, tenant_id: str | UUID, *, via: str = "web") -> Actor | None:
+    """The person at work in that tenant; None unless both are active and belong together."""
+    if not user.is_active:
         return None
-    chosen = request.session.get(SESSION_KEY)
-    if chosen:
-        actor = actor_in(user, chosen)
-        if actor is not None:
-            return actor
-        del request.session[SESSION_KEY]
-    return actor_in(user, ensure_personal_id(user))
+    member = (
+        Membership.objects.select_related("tenant")
+        .filter(user=user, tenant_id=tenant_id, tenant__is_active=True)
+        .first()
+    )
+    return Actor(user=user, tenant=member.tenant, role=member.role, via=via) if member else None
 
 
-def ensure_personal_id(user: User) -> UUID:
+def actor_of(user: User, *, chosen: str = "") -> Actor | None:
+    """In the chosen tenant; where that membership ended, in the person's own."""
+    actor = actor_in(user, chosen) if chosen else None
+    return actor or actor_in(user, _personal_id(user))
+
+
+def _personal_id(user: User) -> UUID:
     found = Tenant.objects.filter(personal_of=user).values_list("id", flat=True).first()
     return found or ensure_personal(user).id
 
 
-def choose(request: HttpRequest, tenant_id: UUID) -> bool:
-    """Act for another tenant from now on; False when the person does not belong there."""
-    if not isinstance(request.user, User) or actor_in(request.user, tenant_id) is None:
-        return False
-    request.session[SESSION_KEY] = str(tenant_id)
-    return True
+@transaction.atomic
+def create_team(actor: Actor, *, name: str) -> Tenant:
+    """Anybody may found a team, and owns it then."""
+    tenant = Tenant.objects.create(name=_checked(name))
+    Membership.objects.create(user=actor.user, tenant=tenant, role=Role.OWNER)
+    founder = Actor(user=actor.user, tenant=tenant, role=Role.OWNER.value, via=actor.via)
+    audit.record(founder, "tenant.create", str(tenant.id), name=tenant.name)
+    return tenant
+
+
+@transaction.atomic
+def rename(actor: Actor | None, *, name: str) -> None:
+    require(actor, "tenant.rename")
+    assert actor is not None
+    name = _checked(name)
+    before = Tenant.objects.select_for_update().get(id=actor.tenant.id)
+    if before.name != name:
+        Tenant.objects.filter(id=before.id).update(name=name)
+        audit.record(actor, "tenant.rename", str(before.id), old=before.name, name=name)
+
+
+@transaction.atomic
+def change_role(actor: Actor | None, membership_id: int, *, role: str) -> None:
+    require(actor, "member.change")
+    assert actor is not None
+    member = _locked(actor, membership_id)
+    if role not in Role.values:
+        raise Refused("unknown_role", _("There is no such role."))
+    if not (may_touch(actor, member.role) and may_touch(actor, role)):
+        raise Forbidden("member.change", _("Only an owner can make or change an owner."))
+    if member.role == role:
+        return
+    _keep_an_owner(member)
+    Membership.objects.filter(id=member.id).update(role=role)
+    audit.record(actor, "member.change", str(member.user_id), old=member.role, role=role)
+
+
+@transaction.atomic
+def remove(actor: Actor | None, membership_id: int) -> None:
+    require(actor, "member.remove")
+    assert actor is not None
+    member = _locked(actor, membership_id)
+    if not may_touch(actor, member.role):
+        raise Forbidden("member.remove", _("Only an owner can remove an owner."))
+    _end(actor, member, "member.remove")
+
+
+@transaction.atomic
+def leave(actor: Actor | None) -> None:
+    require(actor, "member.leave")
+    assert actor is not None
+    members = Membership.objects.filter(tenant=actor.tenant, user=actor.user)
+    _end(actor, _locked(actor, members.get().id), "member.leave")
+
+
+def _end(actor: Actor, member: Membership, action: str) -> None:
+    if member.tenant.personal_of_id == member.user_id:
+        raise Refused("personal", _("This is your own space; nobody can leave it."))
+    _keep_an_owner(member)
+    audit.record(actor, action, str(member.user_id), role=member.role)
+    member.delete()  # with its signal: whoever lets people in listens
+
+
+def _locked(actor: Actor, membership_id: int) -> Membership:
+    """One of the actor's team. The lock on the tenant makes "the last owner" a fact."""
+    Tenant.objects.select_for_update().get(id=actor.tenant.id)
+    found = Membership.objects.select_related("tenant", "user").filter(
+        tenant=actor.tenant, id=membership_id
+    )
+    member = found.first()
+    if member is None:
+        raise Refused("gone", _("This person is no longer in the team."))
+    return member
+
+
+def _keep_an_owner(member: Membership) -> None:
+    """Called before an owner stops being one."""
+    if member.role != Role.OWNER:
+        return
+    others = Membership.objects.filter(tenant=member.tenant, role=Role.OWNER).exclude(id=member.id)
+    if not others.exists():
+        message = _("{team} needs an owner. Make somebody else an owner first.")
+        raise Refused("last_owner", message.format(team=member.tenant.name))
+
+
+def _checked(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise Refused("no_name", _("Give the team a name."))
+    if len(name) > NAME_LENGTH_MAX:
+        message = _("A name has at most {n} characters.")
+        raise Refused("long_name", message.format(n=NAME_LENGTH_MAX))
+    return name
