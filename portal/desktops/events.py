@@ -21,7 +21,8 @@ from django.db import connections
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils.module_loading import import_string
 
-from portal.accounts.models import Membership
+from portal.accounts import tenants
+from portal.accounts.models import User
 from portal.accounts.permissions import Actor, may
 from portal.desktops import fragments
 from portal.desktops.cards import Viewer
@@ -54,17 +55,14 @@ class Listener:
 
 
 def current_actor(session_key: str, tenant_id: UUID) -> Actor | None:
+    """Who holds this session now, at work in that very tenant; else None."""
     request = HttpRequest()
     request.session = import_string(f"{settings.SESSION_ENGINE}.SessionStore")(session_key)
     user = get_user(request)
-    if not user.is_authenticated or not user.is_active:
+    if not isinstance(user, User) or not user.is_active:
         return None
-    place = (
-        Membership.objects.filter(user_id=user.pk, tenant_id=tenant_id, tenant__is_active=True)
-        .select_related("user", "tenant")
-        .first()
-    )
-    return Actor(user=place.user, tenant=place.tenant, role=place.role) if place else None
+    actor = tenants.actor_of(user, tenant_id=tenant_id)
+    return actor if actor.tenant.id == tenant_id else None
 
 
 def response(stream: AsyncIterator[bytes]) -> StreamingHttpResponse:

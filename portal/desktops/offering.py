@@ -83,6 +83,12 @@ class Offering:
     def plan(self) -> PlanChoice | None:
         return next((choice for choice in self.plans if choice.chosen), None)
 
+    def starters(self, count: int) -> list[SetupChoice]:
+        """The first setups that the chosen plan carries."""
+        if self.plan is None:
+            return []
+        return [s for s in self.setups if s.need_mib <= self.plan.have_mib][:count]
+
 
 def offering(*, setup: str = "", plan: str = "") -> Offering:
     """With the wanted setup and plan chosen; else the first setup and the best plan that fits."""

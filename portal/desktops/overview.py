@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from billing import money
+from billing.errors import UnknownPlan
 from billing.pricing import publishing
 from provisioner.desktops import Desktop
 from provisioner.states import Status
@@ -34,7 +35,7 @@ def _hour(rows: list[Desktop]) -> str:
     for row in rows:
         try:
             price = prices.of(row.spec["plan"])
-        except KeyError:
+        except UnknownPlan:
             continue
         alive = row.status == Status.RUNNING
         total += price.running_micros_per_hour if alive else price.disk_micros_per_hour

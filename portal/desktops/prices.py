@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing import money
+from billing.errors import UnknownPlan
 from billing.pricing import publishing
 
 
@@ -25,7 +26,7 @@ def of(plan_slug: str, prices: publishing.Prices | None = None) -> Shown | None:
         return None
     try:
         price = prices.of(plan_slug)
-    except KeyError:
+    except UnknownPlan:
         return None
     currency = prices.currency
     return Shown(

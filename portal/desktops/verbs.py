@@ -7,13 +7,12 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from portal.accounts.permissions import Actor, Forbidden
+from portal.accounts.permissions import Actor
 from portal.desktops import actions, views
 from portal.desktops.forms import DeleteForm, NameForm
 from portal.desktops.refusals import Refused
@@ -70,8 +69,6 @@ def rename(request: HttpRequest, desktop_id: UUID) -> HttpResponse:
         actions.rename(views.seeing(request), desktop_id, name=form.cleaned_data["name"])
     except actions.NotFound as error:
         raise Http404 from error
-    except Forbidden as error:
-        raise PermissionDenied from error
     except Refused as refusal:
         return views.detail_page(
             request, desktop_id, status=422, rename_error=refusal.message, rename_typed=typed
@@ -84,8 +81,6 @@ def _do(request: HttpRequest, desktop_id: UUID, verb: Verb, *, back: str = "") -
         verb(views.seeing(request), desktop_id)
     except actions.NotFound as error:
         raise Http404 from error
-    except Forbidden as error:
-        raise PermissionDenied from error
     except Refused as refusal:
         messages.error(request, refusal.message)
     if back:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
@@ -15,7 +14,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from portal.accounts.permissions import Actor, may
+from portal.accounts.permissions import Actor, may, require
 from portal.desktops import actions, events, fragments, names
 from portal.desktops.cards import Viewer, Wall
 from portal.desktops.forms import LaunchForm, once
@@ -43,7 +42,8 @@ def listing(request: HttpRequest) -> HttpResponse:
         summary = fragments.summary_of(overview(rows), viewer)
         page |= {"summary": summary.own(token), "summary_mark": summary.mark}
     else:
-        page |= {"offering": offering(), "once": once()}
+        offer = offering()
+        page |= {"offering": offer, "starters": offer.starters(3), "once": once()}
     return render(request, "desktops/list.html", page)
 
 
@@ -52,8 +52,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def launch(request: HttpRequest) -> HttpResponse:
     actor = seeing(request)
-    if not may(actor, "desktop.launch"):
-        raise PermissionDenied
+    require(actor, "desktop.launch")
     if request.method != "POST":
         wish = {"setup": request.GET.get("setup", ""), "plan": request.GET.get("plan", "")}
         return _launch_page(request, actor, wish | {"name": request.GET.get("name", "")}, {})
