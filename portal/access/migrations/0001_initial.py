@@ -6,38 +6,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='DesktopSession',
+            name="DesktopSession",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('hash', models.CharField(max_length=64, unique=True)),
-                ('desktop_id', models.UUIDField(db_index=True)),
-                ('portal_session_hash', models.CharField(blank=True, max_length=64)),
-                ('generation', models.PositiveIntegerField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('last_seen_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("hash", models.CharField(max_length=64, unique=True)),
+                ("desktop_id", models.UUIDField(db_index=True)),
+                ("portal_session_hash", models.CharField(blank=True, max_length=64)),
+                ("generation", models.PositiveIntegerField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("last_seen_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Ticket',
+            name="Ticket",
             fields=[
-                ('hash', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('desktop_id', models.UUIDField()),
-                ('portal_session_hash', models.CharField(blank=True, max_length=64)),
-                ('generation', models.PositiveIntegerField()),
-                ('app', models.CharField(blank=True, max_length=40)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(null=True)),
+                ("hash", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("desktop_id", models.UUIDField()),
+                ("portal_session_hash", models.CharField(blank=True, max_length=64)),
+                ("generation", models.PositiveIntegerField()),
+                ("app", models.CharField(blank=True, max_length=40)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(null=True)),
             ],
         ),
     ]
