@@ -28,6 +28,7 @@ def environment() -> Path:
     folder = Path(os.environ[_FOLDER])
     os.environ.setdefault("DATABASE_URL", f"postgresql://atelier@/atelier?host={folder}/run")
     os.environ.setdefault("BROKER_URL", f"redis+socket://{folder}/run/valkey.sock")
+    (folder / "data" / "static").mkdir(parents=True, exist_ok=True)
     os.environ["ATELIER_DATA"] = str(folder / "data")
     os.environ["ATELIER_MODE"] = "embedded"
     os.environ["ATELIER_SECRET_KEY"] = "only for tests"
