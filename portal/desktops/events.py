@@ -61,8 +61,7 @@ def current_actor(session_key: str, tenant_id: UUID) -> Actor | None:
     user = get_user(request)
     if not isinstance(user, User) or not user.is_active:
         return None
-    actor = tenants.actor_of(user, tenant_id=tenant_id)
-    return actor if actor.tenant.id == tenant_id else None
+    return tenants.actor_in(user, tenant_id)
 
 
 def response(stream: AsyncIterator[bytes]) -> StreamingHttpResponse:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from billing.pricing import publishing
@@ -96,8 +97,9 @@ def make(db: None) -> Make:
     """`make(team, "running")`: a desktop brought into that state by the provisioner's own pens."""
 
     def _make(tenant: Tenant, status: str = "starting", name: str = "Rainy crossing") -> Desktop:
-        desktop = desktops.launch(tenant_id=tenant.id, name=name, spec=SPEC)
-        _bring(desktop, status)
+        with transaction.atomic():
+            desktop = desktops.launch(tenant_id=tenant.id, name=name, spec=SPEC)
+            _bring(desktop, status)
         desktop.refresh_from_db()
         assert desktop.status == status
         return desktop
