@@ -40,6 +40,7 @@ class Environment(BaseSettings):
     broker_url: str = Field("", validation_alias="BROKER_URL", repr=False)
     smtp_url: str = Field("", repr=False)  # smtp[s]://user:password@host:port
     mail_from: str = "Atelier <atelier@localhost>"
+    trusted_proxies: int = Field(1, ge=0, le=9)  # in front of the portal, in production
 
     driver: Literal["local", "memory"] = "local"
     local_slots: int = Field(4, ge=1, le=64)  # how many desktops run here at a time
@@ -150,8 +151,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
-    "unfold",
-    "django.contrib.admin",
+    "allauth.usersessions",
+    "unfold.apps.BasicAppConfig",
+    "portal.accounts.apps.StaffConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -219,6 +221,24 @@ ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_CHANGE = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = True  # a second factor is still asked for
+ACCOUNT_CHANGE_EMAIL = True  # one address a person; the new one counts once it is verified
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = {"confirm_email": "1/30s/key"}
+ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
+# Whose X-Forwarded-For to believe: nobody's, or the ingress' in front of production.
+ALLAUTH_TRUSTED_PROXY_COUNT = 0 if EMBEDDED else ATELIER.trusted_proxies
+MFA_ADAPTER = "portal.accounts.adapter.SecondFactorAdapter"
+MFA_TOTP_TOLERANCE = 1  # clocks of phones drift
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Atelier"
 

@@ -1,7 +1,64 @@
-"""Where allauth asks us."""
+"""Where allauth asks us: who signs up, what it says, how secrets are kept."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from portal.accounts.models import User
+from portal.accounts.tenants import ensure_personal
 
 
-class AccountAdapter(DefaultAccountAdapter):
-    pass
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "account_inactive": _("This account is closed."),
+        "email_password_mismatch": _("This address and this password do not belong together."),
+        "enter_current_password": _("Type the password you use now."),
+        "incorrect_code": _("That is not the code we sent. Look for the newest message."),
+        "incorrect_password": _("That is not your password."),
+        "same_as_current": _("This is the address you have already."),
+        "too_many_login_attempts": _(
+            "Too many tries with this address. Wait five minutes, or reset the password."
+        ),
+        "rate_limited": _("Too many tries in a row. Wait a minute."),
+    }
+
+    @transaction.atomic
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        user.language = get_language() or ""
+        super().save_user(request, user, form, commit=commit)
+        if commit:
+            ensure_personal(user)
+        return user
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
+    """Keys of authenticator apps are encrypted: a stolen database alone makes no codes."""
+
+    error_messages = DefaultMFAAdapter.error_messages | {
+        "incorrect_code": _("That code is not right, or was used already. Wait for the next one."),
+        "cannot_delete_authenticator": _("The second step cannot be turned off."),
+    }
+
+    def encrypt(self, text: str) -> str:
+        return _box().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _box().decrypt(encrypted_text.encode()).decode()
+
+
+def _box() -> MultiFernet:
+    """With the site's key; older ones named in SECRET_KEY_FALLBACKS can still be read."""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    digests = (hashlib.sha256(f"second factor|{key}".encode()).digest() for key in keys)
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

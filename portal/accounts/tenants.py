@@ -9,10 +9,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.accounts import audit
-from portal.accounts.models import Membership, Role, Tenant, User
+from portal.accounts.models import ApiToken, Invitation, Membership, Role, Tenant, User
 from portal.accounts.permissions import Actor, Forbidden, may_touch, require
 
 NAME_LENGTH_MAX = 80
@@ -120,6 +122,12 @@ def _end(actor: Actor, member: Membership, action: str) -> None:
         raise Refused("personal", _("This is your own space; nobody can leave it."))
     _keep_an_owner(member)
     audit.record(actor, action, str(member.user_id), role=member.role)
+    # Nothing of theirs may open the door again, not even after they were invited anew.
+    now, gone = timezone.now(), {"tenant": member.tenant, "revoked_at": None}
+    ApiToken.objects.filter(user=member.user, **gone).update(revoked_at=now)
+    Invitation.objects.filter(invited_by=member.user, accepted_at=None, **gone).update(
+        revoked_at=now
+    )
     member.delete()  # with its signal: whoever lets people in listens
 
 
@@ -153,3 +161,13 @@ def _checked(name: str) -> str:
         message = _("A name has at most {n} characters.")
         raise Refused("long_name", message.format(n=NAME_LENGTH_MAX))
     return name
+
+
+def memberships_of(user: User) -> list[Membership]:
+    """Where the person may work, the own space first."""
+    found = Membership.objects.select_related("tenant").filter(user=user, tenant__is_active=True)
+    return sorted(found, key=lambda one: (one.tenant.personal_of_id is None, one.tenant.name))
+
+
+def members_of(tenant: Tenant) -> QuerySet[Membership]:
+    return tenant.memberships.select_related("user").order_by("joined_at", "id")
