@@ -8,6 +8,7 @@ from allauth.account import signals as account
 from allauth.account.adapter import get_adapter
 from allauth.mfa import signals as mfa
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.exceptions import PermissionDenied
 from django.dispatch import Signal
 from django.http import HttpRequest
 
@@ -52,4 +53,7 @@ def _login_failed(sender: object, request: HttpRequest | None = None, **heard: A
 
 
 def _from(request: HttpRequest | None) -> dict[str, str]:
-    return {"ip": get_adapter().get_client_ip(request)} if request is not None else {}
+    try:
+        return {"ip": get_adapter().get_client_ip(request)} if request is not None else {}
+    except PermissionDenied:  # no address: a log-in that no browser made
+        return {}
