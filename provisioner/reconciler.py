@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -86,6 +87,10 @@ def reconcile(driver: Driver, desktop_id: UUID) -> None:
     except DriverUnavailable as error:
         log.warning("reconcile.blind desktop=%s error=%s", desktop_id, error)
         _put_back(hold)
+    except DriverError as error:
+        # `start` words its own; what is left is a machine that could not be ended or erased.
+        log.error("reconcile.refused desktop=%s error=%s", desktop_id, error)
+        _put_back(hold)
 
 
 def glance(driver: Driver, desktop_id: UUID) -> None:
@@ -100,7 +105,7 @@ def glance(driver: Driver, desktop_id: UUID) -> None:
 def survey(driver: Driver) -> observer.Survey:
     """Look at everything, wake what changed, clear away what nobody wants."""
     seen = observer.survey(driver)
-    wake(seen.changed)
+    wake({*seen.changed, *_unsettled()})
     for ghost in seen.ghosts:
         log.warning("survey.ghost desktop=%s", ghost)
         driver.erase(ghost)
@@ -109,6 +114,26 @@ def survey(driver: Driver) -> observer.Survey:
         log.error("survey.orphan desktop=%s", orphan)
         driver.stop(orphan)
     return seen
+
+
+def _unsettled() -> list[UUID]:
+    """Nobody will look at these, and yet they are not as wanted.
+
+    Whoever saw the change may have died between writing it down and waking the hand.
+    """
+    rest = (
+        Q(desired=Desired.RUNNING, observed=Observed.READY, observed_generation=F("generation"))
+        | Q(desired=Desired.STOPPED, observed=Observed.ABSENT)
+        | Q(erased_at__isnull=False, observed=Observed.ABSENT)
+        | Q(
+            desired=Desired.RUNNING,
+            observed=Observed.ABSENT,
+            attempts__gte=MAX_ATTEMPTS,
+            attempts_generation=F("generation"),
+        )
+    )
+    rows = Desktop.objects.filter(look_after=None).exclude(rest)
+    return list(rows.values_list("id", flat=True)[:SWEEP_AT_ONCE])
 
 
 def _claim(desktop_id: UUID) -> _Hold | None:

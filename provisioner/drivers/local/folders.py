@@ -1,0 +1,153 @@
+"""Where a desktop's things lie, and what was written down about it.
+
+<data>/desktops/<id>/
+    home/            what people keep; only `erase` removes it
+    run/             sockets and marks of the running session; the gateway's group may enter
+    etc/             passwd, group, resolv.conf as the desktop sees them
+    uid              the Unix user it has for life (as root)
+    state.json       who runs it now; there exactly while something is, or should be, running
+    info.json        written by the sandbox itself: pid of its init on this machine
+    session.log      what the session said
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class State:
+    """What was written down about a start. Times are ISO 8601, in UTC."""
+
+    generation: int
+    slot: int
+    claimed_at: str
+    disk_at: str = ""
+    spawned_at: str = ""
+    pid: int = 0  # of the sandbox's init, on this machine
+    start_ticks: int = 0  # /proc/<pid>/stat, field 22: with the boot id, who that pid is
+    boot_id: str = ""
+    apps: list[str] = field(default_factory=list)
+    limits: list[str] = field(default_factory=list)  # what this machine could not limit
+
+
+class Folder:
+    """One desktop's folder."""
+
+    def __init__(self, root: Path, id: UUID) -> None:
+        self.id = id
+        self.path = root / str(id)
+        self.home = self.path / "home"
+        self.run = self.path / "run"
+        self.etc = self.path / "etc"
+        self.log = self.path / "session.log"
+        self.info = self.path / "info.json"
+        self.progress = self.run / "progress.json"
+        self._state = self.path / "state.json"
+        self._uid = self.path / "uid"
+
+    def exists(self) -> bool:
+        return self.path.is_dir()
+
+    def state(self) -> State | None:
+        try:
+            return State(**json.loads(self._state.read_text()))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (ValueError, TypeError):
+            # Written whole or not at all, so this is not ours; treat it as a start that failed.
+            return State(generation=0, slot=-1, claimed_at="1970-01-01T00:00:00+00:00")
+
+    def write_state(self, state: State) -> None:
+        draft = self._state.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(state)))
+        draft.rename(self._state)
+
+    def forget_state(self) -> None:
+        self._state.unlink(missing_ok=True)
+
+    def uid(self) -> int | None:
+        try:
+            return int(self._uid.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def write_uid(self, uid: int) -> None:
+        self._uid.write_text(str(uid))
+
+    def marks(self) -> dict[str, Any]:
+        """What the session said of itself. Written by the tenant: believe its shape only."""
+        try:
+            if self.progress.is_symlink() or self.progress.stat().st_size > 65536:
+                return {}
+            marks = json.loads(self.progress.read_text())
+        except (OSError, ValueError):
+            return {}
+        return marks if isinstance(marks, dict) else {}
+
+    def said_last(self, lines: int = 12) -> list[str]:
+        """The end of the session's log, for the operator."""
+        try:
+            with self.log.open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - 8192))
+                return log.read().decode(errors="replace").splitlines()[-lines:]
+        except OSError:
+            return []
+
+    def clear_run(self) -> None:
+        """Nothing of an earlier session may look like one of this one."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        self.info.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Everything, the home included; goes on until it is gone."""
+        grave = self.path.with_name(f".gone-{self.path.name}")
+        if self.path.exists():
+            shutil.rmtree(grave, ignore_errors=True)
+            self.path.rename(grave)
+        shutil.rmtree(grave, ignore_errors=True)
+        if grave.exists():
+            raise OSError(f"{grave} could not be removed")
+
+
+class Cabinet:
+    """All desktops' folders."""
+
+    def __init__(self, data: Path) -> None:
+        self.root = data / "desktops"
+
+    def make(self) -> None:
+        self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        (self.root / ".locks").mkdir(mode=0o700, exist_ok=True)
+
+    def folder(self, id: UUID) -> Folder:
+        return Folder(self.root, id)
+
+    def folders(self) -> list[Folder]:
+        """Of every desktop that has one, running or not."""
+        if not self.root.is_dir():
+            return []
+        found = []
+        for path in self.root.iterdir():
+            try:
+                found.append(Folder(self.root, UUID(path.name)))
+            except ValueError:
+                continue  # locks, graves
+        return found
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """One process and thread at a time; freed by the kernel when its holder dies."""
+        self.make()
+        with (self.root / ".locks" / name).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
