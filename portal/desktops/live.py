@@ -113,7 +113,7 @@ class Hub:
             kept = (now + SHARED_S, news, asyncio.ensure_future(self.ask(work)))
             self._made[key] = kept
         # Shielded: one page that goes away must not take the rendering from the others.
-        return await asyncio.shield(kept[2])  # type: ignore[no-any-return]
+        return await asyncio.shield(kept[2])
 
     async def tenant_of(self, desktop_id: UUID) -> UUID | None:
         """Whose it is; asked once, since that never changes."""

@@ -6,7 +6,6 @@
   "use strict";
 
   const zh = document.documentElement.lang.toLowerCase().startsWith("zh");
-  const locale = zh ? "zh-CN" : "en-GB";
   let skew = 0; // server's clock minus ours, ms
   const now = () => Date.now() + skew;
 
@@ -26,20 +25,6 @@
     if (h < 24) return zh ? `${h} 小时 ${m % 60} 分` : `${h} h ${m % 60} min`;
     const d = Math.floor(h / 24);
     return zh ? `${d} 天 ${h % 24} 小时` : `${d} d ${h % 24} h`;
-  }
-
-  function moment(at, style) {
-    const time = { hour: "2-digit", minute: "2-digit", hour12: false };
-    if (style === "second") time.second = "2-digit";
-    const date = new Date(at);
-    const today = new Date(now());
-    if (date.toDateString() === today.toDateString()) return date.toLocaleTimeString(locale, time);
-    const day = zh
-      ? { month: "long", day: "numeric" }
-      : { weekday: "short", day: "numeric", month: "short" };
-    const separator = zh ? " " : ", ";
-    return date.toLocaleDateString(locale, day).replace(/,/g, "").replace(/(\d)([年月日])(\d)/g, "$1 $2 $3").replace(/(\d)([月日])/g, "$1 $2")
-      + separator + date.toLocaleTimeString(locale, time);
   }
 
   // --- Clocks ---------------------------------------------------------------------------------
@@ -77,13 +62,6 @@
     for (const element of document.querySelectorAll("[data-when-early]")) element.hidden = !!late;
   }
 
-  function moments(within) {
-    for (const element of within.querySelectorAll("time[data-moment]")) {
-      text(element, moment(element.dateTime, element.dataset.moment));
-      element.title = new Date(element.dateTime).toLocaleString(locale, { dateStyle: "full", timeStyle: "long" });
-    }
-  }
-
   // --- Parts ----------------------------------------------------------------------------------
   function swap(part, html, mark) {
     if (part.dataset.mark === mark) return;
@@ -100,7 +78,8 @@
         || part.querySelector("button, a[href]");
       again?.focus({ preventScroll: true });
     }
-    moments(part);
+    // Moments in the reader's zone are atelier.js's.
+    part.dispatchEvent(new CustomEvent("atelier:swapped", { bubbles: true }));
   }
 
   const part = (name) => [...document.querySelectorAll("[data-part]")].find((e) => e.dataset.part === name);
@@ -193,23 +172,7 @@
     else if (!BUSY.includes(root.dataset.status)) close();
   }
 
-  // --- Buttons --------------------------------------------------------------------------------
-  // A second press does nothing: the first one is on its way. Forms that open a tab stay usable.
-  document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (!form.matches("form[data-once]")) return;
-    if (form.dataset.sent) { event.preventDefault(); return; }
-    form.dataset.sent = "1";
-    const button = event.submitter;
-    if (button?.dataset.busy) {
-      button.style.minWidth = `${button.offsetWidth}px`;
-      button.setAttribute("aria-disabled", "true");
-      button.textContent = button.dataset.busy;
-    }
-  });
-  // Coming back by the browser's back button: nothing is on its way any more.
-  window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-
+  // --- Dialogs --------------------------------------------------------------------------------
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
     if (opener) {
@@ -229,24 +192,14 @@
       }
     }
   });
-  // The typed confirmation: the button wakes up when the name is right. The server checks again.
-  function confirmed(input) {
-    const button = input.form.querySelector("[data-confirmed]");
-    if (button) button.disabled = input.value.trim().replace(/\s+/g, " ") !== input.dataset.confirm;
-  }
-  document.addEventListener("input", (event) => {
-    if (event.target.matches("[data-confirm]")) confirmed(event.target);
-  });
 
   function begin() {
     const root = document.querySelector("[data-live]");
     if (root?.dataset.now) skew = Number(root.dataset.now) - Date.now();
-    for (const input of document.querySelectorAll("[data-confirm]")) confirmed(input);
     for (const dialog of document.querySelectorAll("dialog[data-open-now]")) {
       dialog.removeAttribute("open");
       dialog.showModal();
     }
-    moments(document);
     tick();
     setInterval(tick, 1000);
     if (root) {

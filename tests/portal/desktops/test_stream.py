@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import transaction
+from django.db import connections, transaction
 from django.test import AsyncClient, Client
 from django.urls import reverse
 from django.utils import timezone
@@ -82,6 +82,7 @@ async def reading(client: AsyncClient, url: str, *, language: str = "en") -> Asy
         yield Page(chunks)
     finally:
         await chunks.aclose()
+        await sync_to_async(connections.close_all)()
 
 
 def url(desktop: Desktop) -> str:
