@@ -1,21 +1,108 @@
-"""One canonical address, and the headers that every answer carries."""
+"""One canonical address, and the headers that every answer carries.
+
+A session's cookie belongs to one host name. People who come by 127.0.0.1 are sent to the name that
+the cookies live under; programs are answered where they knock.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 
-Next = Callable[[HttpRequest], HttpResponse]
+Next = Callable[[HttpRequest], Any]
+
+# What programs ask for, whatever name they know us by.
+FOR_PROGRAMS = ("/api/", "/internal/", "/healthz", "/static/")
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    [
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",  # the QR code of two-step log-in is a data: picture
+        "font-src 'self'",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",  # the hand-over page to a desktop sets its own
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 
-class CanonicalHost:
+class _Either:
+    """A middleware that adds no thread of its own, whether what follows is async or not."""
+
+    sync_capable = True
+    async_capable = True
+
     def __init__(self, get_response: Next) -> None:
         self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._later(request)
+        return self.after(self.before(request) or self.get_response(request))
+
+    async def _later(self, request: HttpRequest) -> HttpResponseBase:
+        return self.after(self.before(request) or await self.get_response(request))
+
+    def before(self, request: HttpRequest) -> HttpResponseBase | None:
+        return None
+
+    def after(self, response: HttpResponseBase) -> HttpResponseBase:
+        return response
 
 
-class SecurityHeaders(CanonicalHost):
-    pass
+class CanonicalHost(_Either):
+    """Sends browsers to the portal's one name; refuses names that belong to desktops."""
+
+    def before(self, request: HttpRequest) -> HttpResponseBase | None:
+        if request.path.startswith(FOR_PROGRAMS):
+            return None
+        host = request.META.get("HTTP_HOST", "")
+        origin = urlsplit(settings.ATELIER.portal_origin)
+        if host == origin.netloc or not host:
+            return None
+        name = urlsplit(f"//{host}").hostname or ""
+        if name.startswith("d-") or name.endswith(".localhost"):
+            return HttpResponse(
+                "This name belongs to a desktop, and the portal does not answer to it.\n",
+                status=421,
+                content_type="text/plain",
+            )
+        if settings.EMBEDDED and name in ("127.0.0.1", "::1") and _wants_page(request):
+            return HttpResponseRedirect(settings.ATELIER.portal_origin + request.get_full_path())
+        return None
+
+
+def _wants_page(request: HttpRequest) -> bool:
+    asked = request.META.get("HTTP_ACCEPT", "")
+    return request.method in ("GET", "HEAD") and "text/html" in asked
+
+
+class SecurityHeaders(_Either):
+    """On every answer, errors and refusals too. A view that needs another value sets it itself."""
+
+    def after(self, response: HttpResponseBase) -> HttpResponseBase:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response

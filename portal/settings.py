@@ -167,9 +167,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.middleware.SecurityHeaders",
     "portal.middleware.CanonicalHost",
     "django.middleware.security.SecurityMiddleware",
-    "portal.middleware.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -254,6 +254,7 @@ for _cookie in ("SESSION", "CSRF", "LANGUAGE"):
     globals()[f"{_cookie}_COOKIE_HTTPONLY"] = True
     globals()[f"{_cookie}_COOKIE_SAMESITE"] = "Lax"
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
 SECURE_REFERRER_POLICY = "strict-origin-when-cross-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
