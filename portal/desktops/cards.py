@@ -194,14 +194,16 @@ class Wall:
     def _start(self, desktop: Desktop, spec: Spec, status: Status) -> Start | None:
         if status not in (Status.STARTING, Status.FAILED):
             return None
+        broken = status == Status.FAILED
         past = usual.start(plan=spec.plan, setup=spec.setup)
         steps = phases.of_start(
             desktop.progress,
             since=desktop.wanted_at,
-            now=self._now,
+            # A start that failed took no longer than until then.
+            now=(desktop.observed_since or self._now) if broken else self._now,
             usual=past.phases if past else {},
             card=bool(spec.gpu_class),
-            broken=status == Status.FAILED,
+            broken=broken,
         )
         elapsed_s = (self._now - desktop.wanted_at).total_seconds()
         total_s = past.total_s if past else None

@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from portal.desktops.cards import Card, Viewer, Wall
 from portal.desktops.overview import Overview, overview
+from portal.desktops.words import sentence_space
 from provisioner import desktops
 
 PLACEHOLDER = f"csrf-{secrets.token_hex(16)}"
@@ -87,7 +88,14 @@ def summary_of(seen: Overview, viewer: Viewer) -> Part:
 
 def _part(template: str, viewer: Viewer, **values: object) -> Part:
     html = render_to_string(
-        template, {"viewer": viewer, "may": viewer.allowed, "csrf_token": PLACEHOLDER, **values}
+        template,
+        {
+            "viewer": viewer,
+            "may": viewer.allowed,
+            "sp": sentence_space(),
+            "csrf_token": PLACEHOLDER,
+            **values,
+        },
     ).strip()
     still = _TICKING.sub(r"\1\2", html)
     return Part(html, hashlib.sha256(still.encode()).hexdigest()[:12])

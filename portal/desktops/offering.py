@@ -35,7 +35,7 @@ class SetupChoice:
 
     @property
     def need(self) -> str:
-        return gigabytes(self.need_mib) if self.need_mib else _("none")
+        return gigabytes(self.need_mib) if self.need_mib else _("not needed")
 
     @property
     def maker_text(self) -> str:

@@ -21,6 +21,7 @@ from portal.desktops.forms import LaunchForm, once
 from portal.desktops.offering import offering
 from portal.desktops.overview import overview
 from portal.desktops.refusals import Refused
+from portal.desktops.words import sentence_space
 from provisioner import desktops
 
 
@@ -44,6 +45,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     else:
         offer = offering()
         page |= {"offering": offer, "starters": offer.starters(3), "once": once()}
+        page["sp"] = sentence_space()
     return render(request, "desktops/list.html", page)
 
 
@@ -136,6 +138,7 @@ def _launch_page(
         "suggestion": names.invent(taken),
         "once": wish.get("once") or once(),
         "wrong": wrong,
+        "sp": sentence_space(),
     }
     return render(request, "desktops/launch.html", context, status=422 if wrong else 200)
 

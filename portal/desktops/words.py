@@ -39,3 +39,8 @@ def by_language(english: str, chinese: str) -> str:
 def listed(words: list[str]) -> str:
     """`a, b and c` would need grammar; a list with commas needs none."""
     return by_language(", ", "、").join(words)
+
+
+def sentence_space() -> str:
+    """What stands between two sentences."""
+    return by_language(" ", "")

@@ -56,5 +56,6 @@
   }
 
   form.addEventListener("change", show);
+  form.querySelector("input[name=setup]:checked")?.closest("label").scrollIntoView({ block: "nearest", inline: "center" });
   show();
 })();

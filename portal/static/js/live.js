@@ -119,7 +119,7 @@
       }
       rowsLeft();
     }
-    if (data.title) document.title = data.title;
+    if (data.title) document.title = `${data.title} · Atelier`;
     if (data.status) document.querySelector("[data-live]").dataset.status = data.status;
     say(data.say);
     tick();
