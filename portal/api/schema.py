@@ -1,0 +1,75 @@
+"""The OpenAPI description: what the shapes do not say by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+
+from portal.api import problems, shapes
+
+ALWAYS = (405, 406, 429, 500, 503)
+WITH_TOKEN = (401, 403)
+WITH_BODY = (400, 413, 415, 422)
+WITH_PARAMETERS = (422,)
+WITH_ID = (404,)
+CHANGING = (409,)
+HEADERS = {
+    201: {"Location": "Where the new one is."},
+    401: {"WWW-Authenticate": "How to say who asks."},
+    405: {"Allow": "What this address does."},
+    429: {"Retry-After": "Seconds."},
+    503: {"Retry-After": "Seconds."},
+}
+
+
+class BearerTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "portal.api.authentication.BearerToken"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "at_…",
+            "description": "An API token, made under Settings, or by `./dev manage create_token`.",
+        }
+
+
+class Schema(AutoSchema):
+    """Adds, to every operation, the problems that it may answer with, and the headers."""
+
+    def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
+        found: dict[str, Any] = super()._get_response_bodies(direction)
+        for status in self._problem_statuses():
+            response: dict[str, Any] = self._get_response_for_code(  # type: ignore[no-untyped-call]
+                shapes.Problem, str(status), [problems.CONTENT_TYPE], direction
+            )
+            found[str(status)] = response | {"description": _described(status)}
+        for status, headers in HEADERS.items():
+            if str(status) in found:
+                found[str(status)]["headers"] = {
+                    name: {"description": text, "schema": {"type": "string"}}
+                    for name, text in headers.items()
+                }
+        for response in found.values():
+            response["description"] = response.get("description") or "Done."
+        return dict(sorted(found.items()))
+
+    def _problem_statuses(self) -> list[int]:
+        parameters = {parameter["in"] for parameter in self._get_parameters()}
+        groups = [
+            (ALWAYS, True),
+            (WITH_TOKEN, not getattr(self.view, "public", False)),
+            (WITH_BODY, self.method in ("POST", "PATCH")),
+            (WITH_PARAMETERS, "query" in parameters),
+            (WITH_ID, "path" in parameters),
+            (CHANGING, self.method in ("POST", "PATCH", "DELETE")),
+        ]
+        return sorted({status for statuses, applies in groups if applies for status in statuses})
+
+
+def _described(status: int) -> str:
+    codes = [code for code, kind in problems.KINDS.items() if kind.status == status]
+    return "`" + "`, `".join(codes) + "`"

@@ -1,0 +1,205 @@
+"""Desktops: the pages' own actions, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.access import tickets
+from portal.accounts.permissions import Actor, require
+from portal.api import idempotency, paging, shapes, shown
+from portal.api.parsing import read
+from portal.api.views.base import Door, actor
+from portal.desktops import actions
+from provisioner import desktops, timeline
+from provisioner.desktops import Desktop, Spec
+
+TAGS = ["desktops"]
+TIMELINE_MAX = 500
+SEQ_MAX = 2**31 - 1
+
+LIMIT = OpenApiParameter(
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": paging.PAGE_MAX, "default": paging.PAGE},
+    description=_("How many."),
+)
+CURSOR = OpenApiParameter("cursor", str, description=_("As `next` of the page before says."))
+ONCE = OpenApiParameter(
+    idempotency.HEADER,
+    {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[\x21-\x7e]+$"},
+    location="header",
+    description=_(
+        "Any text of yours. The same again within 24 hours launches nothing and is answered as"
+        " the first time; with another body it is refused."
+    ),
+)
+
+
+class DesktopsView(Door):
+    @extend_schema(
+        operation_id="listDesktops",
+        tags=TAGS,
+        summary=_("Your desktops, newest first"),
+        parameters=[LIMIT, CURSOR],
+        responses=shapes.Desktops,
+    )
+    def get(self, request: Request) -> Response:
+        who = actor(request)
+        require(who, "desktop.see")
+        rows, cursor = paging.page(request, desktops.visible_to(who.tenant.id))
+        return Response({"results": shown.desktops(rows), "next": _next(request, cursor=cursor)})
+
+    @extend_schema(
+        operation_id="launchDesktop",
+        tags=TAGS,
+        summary=_("Launch a desktop"),
+        parameters=[ONCE],
+        request=shapes.LaunchInput,
+        responses={201: shapes.Desktop},
+    )
+    def post(self, request: Request) -> Response:
+        who = actor(request)
+        require(who, "desktop.launch")
+        wanted = read(request, shapes.LaunchInput)
+
+        def launch() -> Response:
+            row = shown.desktop(actions.launch(who, **wanted))
+            return Response(row, status=201, headers={"Location": row["links"]["self"]})
+
+        return idempotency.once(request, who, wanted, launch)
+
+
+class DesktopView(Door):
+    @extend_schema(
+        operation_id="readDesktop",
+        tags=TAGS,
+        summary=_("One desktop"),
+        responses=shapes.Desktop,
+    )
+    def get(self, request: Request, desktop_id: UUID) -> Response:
+        return Response(shown.desktop(actions.find(actor(request), desktop_id)))
+
+    @extend_schema(
+        operation_id="renameDesktop",
+        tags=TAGS,
+        summary=_("Rename it"),
+        request=shapes.RenameInput,
+        responses=shapes.Desktop,
+    )
+    def patch(self, request: Request, desktop_id: UUID) -> Response:
+        actions.find(actor(request), desktop_id)  # what is not there has no wrong fields
+        wanted = read(request, shapes.RenameInput)
+        return Response(shown.desktop(actions.rename(actor(request), desktop_id, **wanted)))
+
+    @extend_schema(
+        operation_id="deleteDesktop",
+        tags=TAGS,
+        summary=_("Delete it and its disk, for good"),
+        description=_("It is gone once its address answers 404."),
+        responses={202: shapes.Desktop},
+    )
+    def delete(self, request: Request, desktop_id: UUID) -> Response:
+        return _did(request, desktop_id, actions.delete)
+
+
+class StartView(Door):
+    @extend_schema(
+        operation_id="startDesktop",
+        tags=TAGS,
+        summary=_("Start it again, or try again after a failure"),
+        description=_("What starts or runs already is left as it is."),
+        request=shapes.NothingInput,
+        responses={202: shapes.Desktop},
+    )
+    def post(self, request: Request, desktop_id: UUID) -> Response:
+        return _did(request, desktop_id, actions.start)
+
+
+class StopView(Door):
+    @extend_schema(
+        operation_id="stopDesktop",
+        tags=TAGS,
+        summary=_("Stop it, keeping its disk; also cancels a start"),
+        request=shapes.NothingInput,
+        responses={202: shapes.Desktop},
+    )
+    def post(self, request: Request, desktop_id: UUID) -> Response:
+        return _did(request, desktop_id, actions.stop)
+
+
+class OpenView(Door):
+    @extend_schema(
+        operation_id="openDesktop",
+        tags=TAGS,
+        summary=_("A way in: an address and a one-time ticket"),
+        description=_("POST the ticket as a form to the address, in a browser, within seconds."),
+        request=shapes.OpenInput,
+        responses=shapes.Opened,
+    )
+    def post(self, request: Request, desktop_id: UUID) -> Response:
+        actions.find(actor(request), desktop_id)
+        wanted = read(request, shapes.OpenInput)
+        issued = tickets.issue(actor(request), desktop_id, app=wanted["app"])
+        return Response(
+            {
+                "address": issued.address,
+                "ticket": issued.ticket,
+                "expires_at": shown.time(issued.expires_at),
+                "method": "POST",
+                "field": "ticket",
+                "content_type": "application/x-www-form-urlencoded",
+            }
+        )
+
+
+class TimelineView(Door):
+    @extend_schema(
+        operation_id="readTimeline",
+        tags=TAGS,
+        summary=_("Everything that became of it, oldest first"),
+        description=_("At most 500 entries; a `Link` with rel=next leads to the rest."),
+        parameters=[
+            OpenApiParameter(
+                "after",
+                {"type": "integer", "minimum": 0, "maximum": SEQ_MAX, "default": 0},
+                description=_("Only what came after this `seq`."),
+            ),
+        ],
+        responses=shapes.Event(many=True),
+    )
+    def get(self, request: Request, desktop_id: UUID) -> Response:
+        row = actions.find(actor(request), desktop_id)
+        after = paging.number(request, "after", default=0, least=0, most=SEQ_MAX)
+        found = [entry for entry in timeline.entries(row.id) if entry.seq > after]
+        page, spec = found[:TIMELINE_MAX], Spec.from_json(row.spec)
+        answer = Response([shown.event(entry, spec) for entry in page])
+        if len(found) > len(page):
+            more = _next(request, after=str(page[-1].seq))
+            answer.headers["Link"] = f'<{more}>; rel="next"'
+        return answer
+
+
+def _did(
+    request: Request, desktop_id: UUID, verb: Callable[[Actor | None, UUID], Desktop]
+) -> Response:
+    """202: it is wanted from now on; the desktop's status tells when it is so."""
+    who = actor(request)
+    actions.find(who, desktop_id)
+    read(request, shapes.NothingInput)
+    return Response(shown.desktop(verb(who, desktop_id)), status=202)
+
+
+def _next(request: Request, **place: str | None) -> str | None:
+    """This address with another place in it; None where nothing comes after."""
+    if None in place.values():
+        return None
+    kept = {"limit": request.query_params["limit"]} if "limit" in request.query_params else {}
+    match = request.resolver_match
+    assert match is not None
+    return f"{shown.address(match.view_name, *match.kwargs.values())}?{urlencode(kept | place)}"
