@@ -1,0 +1,95 @@
+"""`python -m portal.access.gateway`: listens until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from portal.access.gateway.server import Gateway
+from portal.access.gateway.settings import BadSettings, Settings
+
+LOOPBACK = ("127.0.0.1", "::1")
+STOP_WITHIN_S = 3.0
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    # A traceback for every malformed request would let anybody fill the disk.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    try:
+        settings = Settings.read()
+        listening = sockets(settings.port)
+    except BadSettings as error:
+        sys.stderr.write(f"gateway: {error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"gateway: {error.strerror}\n")
+        return 1
+    with asyncio.Runner(loop_factory=_loop()) as runner:
+        runner.run(serve(settings, listening))
+    return 0
+
+
+def sockets(port: int) -> list[socket.socket]:
+    """Those that our supervisor has bound already, or both loopback addresses.
+
+    Browsers may try either for `*.localhost`; whoever else listened there would be sent the
+    cookies, so a taken address ends us. OSError names it.
+    """
+    given = os.environ.get("ATELIER_LISTEN_FDS")
+    if given:
+        return [socket.socket(fileno=int(fd)) for fd in given.split(",")]
+    bound = []
+    for address in LOOPBACK:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        one = socket.socket(family, socket.SOCK_STREAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        try:
+            one.bind((address, port))
+        except OSError as error:
+            raise OSError(error.errno, f"{address} port {port}: {error.strerror}") from None
+        bound.append(one)
+    return bound
+
+
+def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed; nothing depends on it."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def serve(settings: Settings, listening: list[socket.socket]) -> None:
+    gateway = Gateway(settings)
+    server = web.Server(gateway, access_log=None)
+    runner = web.ServerRunner(server, shutdown_timeout=STOP_WITHIN_S)
+    await runner.setup()
+    for one in listening:
+        await web.SockSite(runner, one, backlog=512).start()
+    if ready := os.environ.get("ATELIER_READY_FILE"):
+        Path(ready).touch()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watching = asyncio.create_task(gateway.live.watch())
+    await stop.wait()
+    watching.cancel()
+    await runner.cleanup()
+    await gateway.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

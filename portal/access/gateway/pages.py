@@ -1,0 +1,81 @@
+"""Short pages of the gateway's own, for people who arrive where there is nothing to see.
+
+No script, nothing from elsewhere; the styles are allowed by their hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+
+from aiohttp import web
+
+from portal.access.gateway.headers import ours
+
+STYLE = (
+    ":root{color-scheme:light dark;--wall:#F4F0E8;--text:#1C1915;--soft:#574F45;--go:#2237C3;"
+    "--on:#FDFBF7}@media(prefers-color-scheme:dark){:root{--wall:#0E1016;--text:#EFEAE0;"
+    "--soft:#B9B4A9;--go:#87A3FF;--on:#0A0F24}}"
+    'body{margin:0;background:var(--wall);color:var(--text);font:15px/1.5 "Instrument Sans",'
+    '"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",system-ui,sans-serif}'
+    "main{max-width:34rem;margin:22vh auto 0;padding:0 1.25rem}h1{font-size:1.75rem;"
+    "line-height:1.2;letter-spacing:-.02em;margin:0 0 .75rem}p{color:var(--soft);margin:0 0 1.5rem}"
+    "a{display:inline-block;background:var(--go);color:var(--on);padding:.65rem 1.1rem;"
+    "border-radius:6px;text-decoration:none;font-weight:560}"
+)
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+
+# key → (English headline, text, link), (Chinese …)
+WORDS: dict[str, tuple[tuple[str, str, str], tuple[str, str, str]]] = {
+    "ticket": (
+        ("This way in was used up", "A way in opens once, within 30 seconds. Open the desktop again from its page.", "To the desktop's page"),
+        ("入口已失效", "每个入口只能用一次，30 秒内有效。请从桌面的页面重新打开。", "前往桌面页面"),
+    ),
+    "denied": (
+        ("You are not let in here", "Log in, and open the desktop from its page.", "To the desktop's page"),
+        ("你无法进入这里", "请先登录，再从桌面的页面打开。", "前往桌面页面"),
+    ),
+    "away": (
+        ("The desktop does not answer", "It may have been stopped, or is starting again. Its page tells which.", "To the desktop's page"),
+        ("桌面没有回应", "它可能已停止，或正在重新启动。桌面的页面会告诉你。", "前往桌面页面"),
+    ),
+    "blind": (
+        ("We cannot check your way in right now", "The portal does not answer. Your desktop goes on; try again in a moment.", "To the desktop's page"),
+        ("暂时无法确认你的入口", "门户没有回应。桌面仍在运行，请稍后再试。", "前往桌面页面"),
+    ),
+    "unknown": (
+        ("There is no desktop at this address", "Addresses of desktops are given by the portal.", "To the portal"),
+        ("这个地址没有桌面", "桌面的地址由门户给出。", "前往门户"),
+    ),
+}  # fmt: skip
+
+
+def page(
+    status: int, key: str, *, language: str, link: str, portal_origin: str, body: bool = True
+) -> web.Response:
+    """One of the pages above."""
+    chinese = language.lower().strip().startswith("zh")
+    headline, text, word = WORDS[key][1 if chinese else 0]
+    document = (
+        f'<!doctype html><html lang="{"zh-Hans" if chinese else "en"}"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{headline} · Atelier</title><style>{STYLE}</style>"
+        f'<main><h1>{headline}</h1><p>{text}</p><a href="{html.escape(link)}">{word}</a></main>'
+    )
+    answer = web.Response(
+        status=status,
+        text=document if body else "",
+        content_type="text/html",
+        headers=ours(portal_origin),
+    )
+    answer.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; frame-ancestors {portal_origin}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return answer
+
+
+def plain(status: int, word: str, *, portal_origin: str) -> web.Response:
+    """For programs: one word."""
+    return web.Response(status=status, text=word + "\n", headers=ours(portal_origin))

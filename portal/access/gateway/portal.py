@@ -1,0 +1,130 @@
+"""Asks the portal, and remembers a yes for a few seconds. When it cannot ask, the answer is no."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from portal.access import signing
+from portal.access.gateway.settings import Settings
+from portal.access.hosts import Desk
+
+REMEMBERED_S = 5.0
+ASK_WITHIN_S = 4.0
+MOST_REMEMBERED = 10_000
+MOST_AT_ONCE = 1000
+
+
+def digest(secret: str) -> str:
+    """Tickets and sessions are asked about by their SHA-256 alone."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class PortalAway(Exception):
+    """No answer, or not one that makes sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Where to go, and the secret to say there."""
+
+    upstream: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """`status` is 401 (no right) or 404 (no such thing for this one)."""
+
+    status: int
+
+
+class Portal:
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.host = urlsplit(settings.portal_origin).netloc
+        self.grants: dict[tuple[str, Desk], tuple[float, Grant]] = {}
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def redeem(self, ticket: str, desk: Desk) -> str | None:
+        """A session's secret for a ticket; None when it is of no use. PortalAway."""
+        asked = {"ticket": digest(ticket), "desktop": str(desk.id), "app": desk.app}
+        status, told = await self._ask("/internal/redeem", asked)
+        if status == 410:
+            return None
+        if status != 200:
+            raise PortalAway(f"redeem: {status}")
+        return _text(told, "session")
+
+    async def authorize(self, session: str, desk: Desk) -> Grant | Denied:
+        """Whether this session may go there now. PortalAway."""
+        known = self.grants.get((session, desk))
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        asked = {"session": digest(session), "desktop": str(desk.id), "app": desk.app}
+        status, told = await self._ask("/internal/authorize", asked)
+        if status in (401, 404):
+            self.grants.pop((session, desk), None)
+            return Denied(status)
+        if status != 200:
+            raise PortalAway(f"authorize: {status}")
+        grant = Grant(_text(told, "upstream"), str(told.get("secret", "")))
+        if len(self.grants) >= MOST_REMEMBERED:
+            self.grants.clear()
+        self.grants[session, desk] = (time.monotonic() + REMEMBERED_S, grant)
+        return grant
+
+    async def live(self, sessions: Iterable[str]) -> set[str]:
+        """Which of these may go on. PortalAway."""
+        by_hash = {digest(session): session for session in sessions}
+        hashes, live = list(by_hash), set()
+        for start in range(0, len(hashes), MOST_AT_ONCE):
+            part = hashes[start : start + MOST_AT_ONCE]
+            status, told = await self._ask("/internal/check", {"sessions": part})
+            valid = told.get("valid")
+            if status != 200 or not isinstance(valid, list):
+                raise PortalAway(f"check: {status}")
+            live |= {by_hash[one] for one in valid if one in by_hash}
+        return live
+
+    def forget(self, session: str) -> None:
+        for key in [key for key in self.grants if key[0] == session]:
+            del self.grants[key]
+
+    async def _ask(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        body = json.dumps(asked).encode()
+        headers = {
+            "Content-Type": "application/json",
+            "Host": self.host,
+            **signing.headers(self.settings.key, method="POST", path=path, body=body),
+        }
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=ASK_WITHIN_S)
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+            )
+        try:
+            async with self._session.post(
+                self.settings.portal_url + path, data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                told = await answer.json(content_type=None) if answer.status == 200 else {}
+                return answer.status, told if isinstance(told, dict) else {}
+        except (TimeoutError, aiohttp.ClientError, ValueError, OSError) as error:
+            raise PortalAway(str(error) or type(error).__name__) from error
+
+
+def _text(told: dict[str, Any], name: str) -> str:
+    value = told.get(name)
+    if not isinstance(value, str) or not value:
+        raise PortalAway(f"an answer without {name!r}")
+    return value
