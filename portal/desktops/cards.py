@@ -24,6 +24,7 @@ from provisioner.states import Status
 
 ACTIONS = ("open", "start", "stop", "rename", "delete", "launch")
 COVER = "blank.webp"
+EVENTS_SHOWN = 30
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Wall:
             cause=_cause(desktop, status, known),
             place=self._place(desktop, spec) if status == Status.QUEUED else None,
             limits=_limits(desktop),
-            events=history.told(timeline.entries(desktop.id), **known) if with_events else [],
+            events=_events(desktop, known) if with_events else [],
         )
 
     def _setup(self, slug: str) -> Setup | None:
@@ -229,6 +230,11 @@ def _cause(desktop: Desktop, status: Status, known: dict[str, str]) -> Cause | N
     if status == Status.STARTING and desktop.reason:
         return causes.worded(desktop.reason, desktop.reason_detail, **known)
     return None
+
+
+def _events(desktop: Desktop, known: dict[str, str]) -> list[history.Event]:
+    """The latest of what happened; all of it is in the API's timeline."""
+    return history.told(timeline.entries(desktop.id), **known)[:EVENTS_SHOWN]
 
 
 def _limits(desktop: Desktop) -> str:
