@@ -45,7 +45,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 class Input(serializers.Serializer[Any]):
-    """What a request may say. A field that is not declared is refused, not ignored."""
+    # Undeclared fields are refused, not ignored. (A docstring would describe every input.)
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):

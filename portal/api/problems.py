@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from portal.access import tickets
 from portal.desktops.refusals import NotFound, Refused
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def of(error: Exception) -> Problem:
     match error:
         case Problem():
             return error
-        case Refused():
+        case Refused() | tickets.Refused():
             return _refusal(error)
         case exceptions.ValidationError():
             errors = tuple(_fields(error.detail, error.get_codes()))
@@ -129,9 +130,10 @@ def of(error: Exception) -> Problem:
     return Problem("internal", _("It was written down, and somebody will look at it."))
 
 
-def _refusal(refused: Refused) -> Problem:
+def _refusal(refused: Refused | tickets.Refused) -> Problem:
     """A code that KINDS does not have is about a field if it names one, else a conflict."""
-    named = (FieldError(refused.field, refused.code, refused.message),) if refused.field else ()
+    field = getattr(refused, "field", None)
+    named = (FieldError(field, refused.code, refused.message),) if field else ()
     status = 422 if named and refused.code not in KINDS else 0
     return Problem(refused.code, refused.message, named, status=status)
 

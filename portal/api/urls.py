@@ -23,5 +23,5 @@ urlpatterns = [
         desktops.TimelineView.as_view(),
         name="timeline",
     ),
-    re_path(r"^api(?s:/.*)?$", Nowhere.as_view(), name="nowhere"),
+    re_path(r"^api(?:/[\s\S]*)?$", Nowhere.as_view(), name="nowhere"),
 ]

@@ -114,7 +114,7 @@ class StartView(Door):
         tags=TAGS,
         summary=_("Start it again, or try again after a failure"),
         description=_("What starts or runs already is left as it is."),
-        request=shapes.NothingInput,
+        request=None,
         responses={202: shapes.Desktop},
     )
     def post(self, request: Request, desktop_id: UUID) -> Response:
@@ -126,7 +126,7 @@ class StopView(Door):
         operation_id="stopDesktop",
         tags=TAGS,
         summary=_("Stop it, keeping its disk; also cancels a start"),
-        request=shapes.NothingInput,
+        request=None,
         responses={202: shapes.Desktop},
     )
     def post(self, request: Request, desktop_id: UUID) -> Response:
