@@ -54,16 +54,8 @@ def table(
     ]
     children.append(Child("worker", worker, lambda: ready(places, "worker"), drop=False))
     watch = [python, str(places.root / "manage.py"), "watch"]
-    children.append(Child("watch", watch, drop=False))
-    return {child.name: child for child in children if _built(places, child.name)}
-
-
-def _built(places: Places, name: str) -> bool:
-    need = {
-        "gateway": "portal/access/gateway/__main__.py",
-        "watch": "provisioner/management/commands/watch.py",
-    }
-    return name not in need or (places.root / need[name]).exists()
+    children.append(Child("watch", watch, lambda: ready(places, "watch"), drop=False))
+    return {child.name: child for child in children}
 
 
 def environment(places: Places, child: Child) -> dict[str, str]:
@@ -71,7 +63,6 @@ def environment(places: Places, child: Child) -> dict[str, str]:
         "ATELIER_DATA": str(places.data),
         "ATELIER_PORT": str(places.port),
         "ATELIER_GATEWAY_PORT": str(places.gateway_port),
-        "ATELIER_READY_FILE": str(ready_file(places, child.name)),
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(places.root),
@@ -79,6 +70,9 @@ def environment(places: Places, child: Child) -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "CELERY_SKIP_CHECKS": "1",  # they would load every page into the worker
     }
+    if not child.drop:
+        # Only root's own processes say it by a file: the service user may write nothing there.
+        env["ATELIER_READY_FILE"] = str(ready_file(places, child.name))
     if child.fds:
         env["ATELIER_LISTEN_FDS"] = ",".join(map(str, child.fds))
     # Without bytecode they start four times as slowly, and the service user may not write into
