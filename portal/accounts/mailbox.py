@@ -22,6 +22,7 @@ KEPT = 200
 HOSTS = ("localhost", "127.0.0.1", "[::1]")
 FORWARDED = ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP", "HTTP_VIA")
 CODE = re.compile(r"^\s*(\d{6})\s*$", re.MULTILINE)
+PORT = re.compile(r":\d+$")
 LINK = re.compile(r"https?://\S+")
 
 
@@ -29,12 +30,12 @@ def is_open_to(request: HttpRequest) -> bool:
     """A proxy in front would make the whole network look like loopback, so none may be there."""
     if not settings.MAILBOX or any(name in request.META for name in FORWARDED):
         return False
-    host, _colon, _port = request.get_host().rpartition(":")
+    host = PORT.sub("", request.get_host())
     try:
         near = ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
     except ValueError:
         return False
-    return near and (host or request.get_host()) in HOSTS
+    return near and host in HOSTS
 
 
 @dataclass(frozen=True)
