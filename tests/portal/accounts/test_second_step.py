@@ -8,6 +8,7 @@ import time
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from django.core import mail
 from django.core.cache import cache
 
 from portal.accounts.models import AuditEvent
@@ -19,14 +20,13 @@ def code_of(secret: str, *, steps: int = 0) -> str:
 
 
 @pytest.fixture
-def secret(alice, browser, django_capture_on_commit_callbacks) -> str:
+def secret(alice, browser) -> str:
     """Alice has set it up, in `browser`."""
     sign_in(browser, "alice")
     page = browser.get("/accounts/2fa/totp/activate/")
     secret = page.context["form"].secret
     assert secret in page.content.decode()
-    with django_capture_on_commit_callbacks(execute=True):
-        answer = browser.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
+    answer = browser.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
     assert answer.url == "/accounts/2fa/recovery-codes/"
     cache.clear()  # the next half minute: a code is good once
     return secret
@@ -43,7 +43,12 @@ def test_it_is_asked_for_after_the_password(secret, open_browser):
     assert phone.get("/settings/").status_code == 302
     phone.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
     assert signed_in(phone)
-    assert AuditEvent.objects.filter(action="auth.second_step_added").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_turning_it_on_is_written_down_and_said_by_mail(secret, alice):
+    assert AuditEvent.objects.filter(action="auth.second_step_added", user=alice).count() == 2
+    assert "The second step is on" in [letter.subject for letter in mail.outbox]
 
 
 def test_a_wrong_code_stays_outside(secret, open_browser):
