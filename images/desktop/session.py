@@ -20,6 +20,7 @@ import os
 import secrets
 import shutil
 import signal
+import struct
 import sys
 import time
 from contextlib import suppress
@@ -74,18 +75,20 @@ class Marks:
 # --- Processes ----------------------------------------------------------------------------------
 
 
-async def spawn(*command: str, **env: str) -> asyncio.subprocess.Process:
+async def spawn(
+    *command: str, keep_open: tuple[int, ...] = (), **env: str
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         env={name: value for name, value in os.environ.items() if name != "DESK_SECRET"} | env,
         cwd=HOME,
+        pass_fds=keep_open,
     )
 
 
 async def run(*command: str) -> int:
-    process = await spawn(*command)
-    return await process.wait()
+    return await (await spawn(*command)).wait()
 
 
 async def keep(*command: str) -> None:
@@ -100,30 +103,34 @@ async def keep(*command: str) -> None:
         await asyncio.sleep(pause_s)
 
 
-async def until_there(path: Path, *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{path} did not appear within {seconds:g} s")
-        await asyncio.sleep(0.005)
-
-
 # --- The parts ----------------------------------------------------------------------------------
 
 
-async def x_server() -> asyncio.subprocess.Process:
-    """X on a socket file, with a cookie that only this desktop knows."""
-    sockets = Path("/tmp/.X11-unix")  # noqa: S108 - where X clients look; private in a sandbox
-    with suppress(FileExistsError):
-        sockets.mkdir(mode=0o1777)
-    cookie = secrets.token_hex(16)
+def write_cookie() -> None:
+    """What opens the X server: known to nobody but this session."""
+    name, cookie = b"MIT-MAGIC-COOKIE-1", secrets.token_bytes(16)
+    any_host = struct.pack(">HHH", 0xFFFF, 0, 0)  # family "wild"; no address, no display number
+    entry = struct.pack(">H", len(name)) + name + struct.pack(">H", len(cookie)) + cookie
+    (RUN / "xauth").write_bytes(any_host + entry)
     os.environ["XAUTHORITY"] = str(RUN / "xauth")
-    await run("xauth", "-q", "-f", str(RUN / "xauth"), "add", DISPLAY, ".", cookie)
+
+
+async def x_server() -> asyncio.subprocess.Process:
+    """X on a socket file alone; back once it answers."""
+    with suppress(FileExistsError):
+        Path("/tmp/.X11-unix").mkdir(mode=0o1777)  # noqa: S108 - where X clients look
+    read_end, write_end = os.pipe()
     server = await spawn(
         "Xvfb", DISPLAY, "-screen", "0", SCREEN, "-nolisten", "tcp", "-nolisten", "local",
-        "-auth", str(RUN / "xauth"), "-noreset", "-s", "0", "-dpms", "+extension", "RANDR",
+        "-auth", os.environ["XAUTHORITY"], "-noreset", "-s", "0", "-dpms", "+extension", "RANDR",
+        "-displayfd", str(write_end), keep_open=(write_end,),
     )  # fmt: skip
-    await until_there(sockets / f"X{DISPLAY.lstrip(':')}", seconds=20)
+    os.close(write_end)
+    # It says its number and a line end, in two writes, when it is ready.
+    with open(read_end, "rb") as answer:
+        loop = asyncio.get_running_loop()
+        if not await asyncio.wait_for(loop.run_in_executor(None, answer.readline), 20):
+            raise RuntimeError(f"the X server ended with {await server.wait()}")
     return server
 
 
@@ -134,15 +141,17 @@ async def first_size() -> None:
     await run("xrandr", "--output", "screen", "--mode", "first")
 
 
-async def sound() -> bool:
-    """A sink whose monitor the streamer listens to; a desktop without sound still works."""
-    if os.environ.get("DESK_AUDIO") == "no" or not shutil.which("pulseaudio"):
-        return False
-    await spawn(
-        "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-level=error",
-        "-L", "module-native-protocol-unix", "-L", "module-null-sink sink_name=output",
-    )  # fmt: skip
-    return True
+def has_sound() -> bool:
+    """A desktop without sound still works."""
+    return os.environ.get("DESK_AUDIO") != "no" and shutil.which("pulseaudio") is not None
+
+
+# A sink whose monitor the streamer listens to.
+SOUND = [
+    "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-level=error",
+    "--realtime=no", "--high-priority=no",
+    "-L", "module-native-protocol-unix", "-L", "module-null-sink sink_name=output",
+]  # fmt: skip
 
 
 async def streamer(*, audio: bool) -> asyncio.subprocess.Process:
@@ -159,6 +168,8 @@ async def streamer(*, audio: bool) -> asyncio.subprocess.Process:
         "--ui-sidebar-show-apps=false", "--ui-sidebar-show-gamepads=false",
         SELKIES_BASIC_AUTH_PASSWORD=os.environ["DESK_SECRET"],
         PULSE_SERVER=f"unix:{RUN}/pulse/native",
+        # It calls nobody, and reading the list of authorities costs it a tenth of its start.
+        SSL_CERT_FILE=os.devnull,
     )  # fmt: skip
 
 
@@ -223,29 +234,34 @@ async def relay(name: str, port: int) -> None:
 
 def furnish_home() -> None:
     """First files of a new home; never over what is there."""
-    for folder in (".config/lxterminal", ".config/tint2", ".config/pcmanfm/default"):
-        (HOME / folder).mkdir(parents=True, exist_ok=True)
     for source, target in [
         ("lxterminal.conf", ".config/lxterminal/lxterminal.conf"),
         ("pcmanfm.conf", ".config/pcmanfm/default/pcmanfm.conf"),
         ("bashrc", ".bashrc"),
     ]:
         if not (HOME / target).exists():
+            (HOME / target).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(HERE / source, HOME / target)
 
 
-async def furniture() -> list[asyncio.Task[None]]:
-    """Window manager, panel, and a terminal to begin with."""
+async def furniture() -> None:
+    """A panel, and a terminal to begin with."""
     await run("xsetroot", "-solid", "#E9E3D7", "-cursor_name", "left_ptr")
-    tasks = [
-        asyncio.create_task(keep("openbox", "--config-file", str(HERE / "openbox.xml"))),
-        asyncio.create_task(keep("tint2", "-c", str(HERE / "tint2rc"))),
-    ]
     await spawn("lxterminal", "--no-remote", "--geometry=100x28", "--title=Terminal")
-    return tasks
+    await keep("tint2", "-c", str(HERE / "tint2rc"))
 
 
 # --- The whole ----------------------------------------------------------------------------------
+
+
+async def prepared() -> bool:
+    """The home's first files, and whatever the setup wants done before anything starts."""
+    try:
+        furnish_home()
+    except OSError as error:  # a full disk is emptied from inside the desktop
+        say(f"the home could not be furnished: {error}")
+    prepare = SETUP / "prepare"
+    return not os.access(prepare, os.X_OK) or await run(str(prepare)) == 0
 
 
 async def main() -> int:
@@ -254,27 +270,34 @@ async def main() -> int:
     )
     marks = Marks()
     marks.begin("setup")
-    furnish_home()
-    prepare = SETUP / "prepare"
-    if os.access(prepare, os.X_OK) and await run(str(prepare)) != 0:
+    if not await prepared():
         say("the setup could not be prepared")
         return 3
     marks.begin("desktop")
+    write_cookie()
+    # First, because its imports take longest: when it looks for the X server, that is there.
+    stream = await streamer(audio=has_sound())
     server = await x_server()
-    audio = await sound()
-    stream = await streamer(audio=audio)  # its imports take longest, so it goes first
     await first_size()
-    tasks = await furniture()
-    for pair in os.environ.get("DESK_APPS", "").split():
-        name, _, port = pair.partition(":")
-        tasks.append(asyncio.create_task(relay(name, int(port))))
-    if os.access(SETUP / "start", os.X_OK):
-        tasks.append(asyncio.create_task(keep(str(SETUP / "start"))))
-    tasks.append(asyncio.create_task(keep_streaming(stream, audio=audio)))
-    await healthy()
-    marks.ready()
-    say("ready")
-    tasks.append(asyncio.create_task(ended(server)))
+    parts = [ended(server), keep("openbox", "--config-file", str(HERE / "openbox.xml"))]
+    if has_sound():
+        parts.append(keep(*SOUND))
+    parts.append(keep_streaming(stream, audio=has_sound()))
+    for app in os.environ.get("DESK_APPS", "").split():
+        name, _, port = app.partition(":")
+        parts.append(relay(name, int(port)))
+    tasks = [asyncio.create_task(part) for part in parts]
+    starts = asyncio.create_task(healthy())
+    await asyncio.wait([*tasks, starts], return_when=asyncio.FIRST_COMPLETED)
+    if starts.done() and not starts.exception():
+        marks.ready()
+        say("ready")
+        # After the streamer, which would otherwise share the processor with them.
+        tasks.append(asyncio.create_task(furniture()))
+        if os.access(SETUP / "start", os.X_OK):
+            tasks.append(asyncio.create_task(keep(str(SETUP / "start"))))
+    else:
+        tasks.append(starts)
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     for task in done:
         say(f"ends: {task.exception()}")

@@ -92,6 +92,8 @@ def command(
     session = ["/usr/bin/python3", "-S", str(view.desktop / "session.py")]
     if kind == "none":
         return session
+    # The sandbox's init lives on while anything inside does: a session that ends takes all along.
+    session = ["/bin/sh", "-c", '"$@"; code=$?; kill -9 -1; exit $code', "session", *session]
     bwrap = [
         "bwrap", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--info-fd", "3",
         "--hostname", "desktop",
@@ -120,6 +122,7 @@ def command(
     bwrap += ["--perms", "1777", "--dir", "/tmp/.X11-unix", "--perms", "0755", "--dir", "/var"]  # noqa: S108
     if Path("/var/cache/fontconfig").exists():
         # Without it every program measures every font anew.
+        bwrap += ["--perms", "0755", "--dir", "/var/cache"]
         bwrap += ["--ro-bind", "/var/cache/fontconfig", "/var/cache/fontconfig"]
     for place in ("/home", "/run", "/opt"):
         bwrap += ["--perms", "0755", "--dir", place]
