@@ -43,7 +43,7 @@ class Hung:
 class Picture:
     cover: str
     title: str
-    maker: str
+    maker: str | Promise
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def front(setups: list[Setup]) -> list[Picture]:
         Picture(
             cover=f"covers/{name}.webp",
             title=in_language(offered[name], "title") if name in offered else str(title),
-            maker=offered[name].creator if name in offered else "",
+            maker=offered[name].creator if name in offered else _("drawn by code"),
         )
         for name, title in FRONT
     ]
