@@ -93,9 +93,9 @@ class DesktopView(Door):
         responses=shapes.Desktop,
     )
     def patch(self, request: Request, desktop_id: UUID) -> Response:
-        actions.find(actor(request), desktop_id)  # what is not there has no wrong fields
+        who = _may(request, desktop_id, "desktop.rename")
         wanted = read(request, shapes.RenameInput)
-        return Response(shown.desktop(actions.rename(actor(request), desktop_id, **wanted)))
+        return Response(shown.desktop(actions.rename(who, desktop_id, **wanted)))
 
     @extend_schema(
         operation_id="deleteDesktop",
@@ -105,7 +105,7 @@ class DesktopView(Door):
         responses={202: shapes.Desktop},
     )
     def delete(self, request: Request, desktop_id: UUID) -> Response:
-        return _did(request, desktop_id, actions.delete)
+        return _did(request, desktop_id, "desktop.delete", actions.delete)
 
 
 class StartView(Door):
@@ -118,7 +118,7 @@ class StartView(Door):
         responses={202: shapes.Desktop},
     )
     def post(self, request: Request, desktop_id: UUID) -> Response:
-        return _did(request, desktop_id, actions.start)
+        return _did(request, desktop_id, "desktop.start", actions.start)
 
 
 class StopView(Door):
@@ -130,7 +130,7 @@ class StopView(Door):
         responses={202: shapes.Desktop},
     )
     def post(self, request: Request, desktop_id: UUID) -> Response:
-        return _did(request, desktop_id, actions.stop)
+        return _did(request, desktop_id, "desktop.stop", actions.stop)
 
 
 class OpenView(Door):
@@ -143,9 +143,9 @@ class OpenView(Door):
         responses=shapes.Opened,
     )
     def post(self, request: Request, desktop_id: UUID) -> Response:
-        actions.find(actor(request), desktop_id)
+        who = _may(request, desktop_id, "desktop.open")
         wanted = read(request, shapes.OpenInput)
-        issued = tickets.issue(actor(request), desktop_id, app=wanted["app"])
+        issued = tickets.issue(who, desktop_id, app=wanted["app"])
         return Response(
             {
                 "address": issued.address,
@@ -186,13 +186,23 @@ class TimelineView(Door):
 
 
 def _did(
-    request: Request, desktop_id: UUID, verb: Callable[[Actor | None, UUID], Desktop]
+    request: Request,
+    desktop_id: UUID,
+    action: str,
+    verb: Callable[[Actor | None, UUID], Desktop],
 ) -> Response:
     """202: it is wanted from now on; the desktop's status tells when it is so."""
-    who = actor(request)
-    actions.find(who, desktop_id)
+    who = _may(request, desktop_id, action)
     read(request, shapes.NothingInput)
     return Response(shown.desktop(verb(who, desktop_id)), status=202)
+
+
+def _may(request: Request, desktop_id: UUID, action: str) -> Actor:
+    """Asked before the body is looked at: who may not, does not hear what was wrong with it."""
+    who = actor(request)
+    actions.find(who, desktop_id)
+    require(who, action)
+    return who
 
 
 def _next(request: Request, **place: str | None) -> str | None:
