@@ -57,7 +57,7 @@ app.conf.update(
     beat_schedule_filename=str(settings.ATELIER.data / "clock"),
 )
 app.set_default()
-app.autodiscover_tasks(["provisioner"])
+app.autodiscover_tasks(["provisioner", "portal.access"])
 
 
 class Clock(bootsteps.StartStopStep):

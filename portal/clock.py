@@ -9,6 +9,7 @@ from __future__ import annotations
 EVERY_S: dict[str, float] = {
     "provisioner.tasks.sweep": 2,  # desktops that are due
     "provisioner.tasks.survey": 15,  # everything that exists, orphans included
+    "portal.access.tasks.forget_old": 3600,  # tickets and desktop sessions that ended
 }
 
 # What Celery's beat wants to read.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ __all__ = [
     "launch",
     "rename",
     "route",
+    "routes",
     "start",
     "stop",
     "visible_to",
@@ -156,19 +158,26 @@ def visible_to(tenant_id: UUID) -> QuerySet[Desktop]:
 
 def route(desktop_id: UUID) -> Route | None:
     """How to reach it; None unless it is running."""
-    desktop = Desktop.objects.filter(
-        id=desktop_id, desired=Desired.RUNNING, observed=Observed.READY
-    ).first()
-    if desktop is None or desktop.status != Status.RUNNING or not desktop.endpoint:
-        return None
-    return Route(
-        desktop_id=desktop.id,
-        tenant_id=desktop.tenant_id,
-        generation=desktop.generation,
-        endpoint=desktop.endpoint,
-        app_endpoints=desktop.app_endpoints,
-        secret=desktop.secret,
+    return routes([desktop_id]).get(desktop_id)
+
+
+def routes(desktop_ids: Collection[UUID]) -> dict[UUID, Route]:
+    """How to reach those of them that are running."""
+    ready = Desktop.objects.filter(
+        id__in=desktop_ids, desired=Desired.RUNNING, observed=Observed.READY
     )
+    return {
+        desktop.id: Route(
+            desktop_id=desktop.id,
+            tenant_id=desktop.tenant_id,
+            generation=desktop.generation,
+            endpoint=desktop.endpoint,
+            app_endpoints=desktop.app_endpoints,
+            secret=desktop.secret,
+        )
+        for desktop in ready
+        if desktop.status == Status.RUNNING and desktop.endpoint
+    }
 
 
 def _secret() -> str:

@@ -44,6 +44,9 @@ class DesktopSession(models.Model):
         "accounts.ApiToken", on_delete=models.CASCADE, null=True, related_name="+"
     )
     generation = models.PositiveIntegerField()
+    app = models.CharField(max_length=40, blank=True)  # empty: the stream
+    # What Django derives from the password: another password, another value.
+    auth_hash = models.CharField(max_length=64)
     created_at = models.DateTimeField(default=timezone.now)
     last_seen_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()

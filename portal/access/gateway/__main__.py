@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -50,6 +50,8 @@ def sockets(port: int) -> list[socket.socket]:
     bound = []
     for address in LOOPBACK:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        if family == socket.AF_INET6 and not socket.has_dualstack_ipv6():
+            continue  # a machine without IPv6: nobody else can listen there either
         one = socket.socket(family, socket.SOCK_STREAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -71,24 +73,40 @@ def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve(settings: Settings, listening: list[socket.socket]) -> None:
-    gateway = Gateway(settings)
-    server = web.Server(gateway, access_log=None)
+async def begin(gateway: Gateway, listening: list[socket.socket]) -> Callable[[], Awaitable[None]]:
+    """Serve on these sockets; answers what ends it."""
+    server = web.Server(
+        gateway,
+        access_log=None,
+        auto_decompress=False,  # bodies pass as they are
+        handler_cancellation=True,  # who hangs up waits for nothing more
+        keepalive_timeout=75,
+    )
     runner = web.ServerRunner(server, shutdown_timeout=STOP_WITHIN_S)
     await runner.setup()
     for one in listening:
         await web.SockSite(runner, one, backlog=512).start()
+    watching = asyncio.create_task(gateway.live.watch())
+
+    async def end() -> None:
+        watching.cancel()
+        gateway.live.end_all()
+        await runner.cleanup()
+        await gateway.close()
+
+    return end
+
+
+async def serve(settings: Settings, listening: list[socket.socket]) -> None:
+    end = await begin(Gateway(settings), listening)
     if ready := os.environ.get("ATELIER_READY_FILE"):
         Path(ready).touch()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    watching = asyncio.create_task(gateway.live.watch())
     await stop.wait()
-    watching.cancel()
-    await runner.cleanup()
-    await gateway.close()
+    await end()
 
 
 if __name__ == "__main__":

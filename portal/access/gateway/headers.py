@@ -8,7 +8,9 @@ connection.
 from __future__ import annotations
 
 import base64
+import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -47,7 +49,7 @@ NEVER_OUT = HOP_BY_HOP | {
 }  # fmt: skip
 NEVER_OUT_PREFIXES = ("access-control-", "x-accel-", "proxy-", "x-atelier-", "sec-websocket-")
 
-RESERVED_COOKIES = ("__host-", "__secure-", "__http-", "atelier", "sessionid", "csrftoken")
+RESERVED_COOKIES = ("__host-", "__secure-", "__http-")
 # A token of RFC 9110; anything else, `_` included, is not passed on: some servers fold it to `-`.
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
 MOST_OUT = 100
@@ -56,8 +58,11 @@ MOST_OUT = 100
 def to_upstream(given: Headers, *, host: str, secret: str, app: bool) -> CIMultiDict[str]:
     """What the desktop hears. `host` stays the public one: the stream compares Origin with it."""
     passed: CIMultiDict[str] = CIMultiDict()
+    of_this_hop = nominated(given)
     for name, value in given.items():
         low = name.lower()
+        if low in of_this_hop:
+            continue
         if app:
             wanted = low not in NEVER_IN and not low.startswith(NEVER_IN_PREFIXES)
         else:
@@ -72,6 +77,15 @@ def to_upstream(given: Headers, *, host: str, secret: str, app: bool) -> CIMulti
     if secret:
         passed["Authorization"] = basic(secret)
     return passed
+
+
+def nominated(given: Headers) -> set[str]:
+    """Headers that their sender meant for the next hop alone (RFC 9110 §7.6.1)."""
+    named = {
+        word.strip().lower() for line in given.getall("Connection", []) for word in line.split(",")
+    }
+    # Nobody may make us forget these.
+    return named - {"host", "content-length", "content-type", "origin", "cookie"}
 
 
 def basic(secret: str) -> str:
@@ -105,26 +119,28 @@ def to_browser(
 ) -> CIMultiDict[str]:
     """What the browser hears."""
     passed: CIMultiDict[str] = CIMultiDict()
+    of_this_hop = nominated(given)
     for name, value in given.items():
         low = name.lower()
         if low in NEVER_OUT or low.startswith(NEVER_OUT_PREFIXES) or not NAME.fullmatch(name):
             continue
-        if low == "location" and not _stays(value, desk_origin):
+        if low in of_this_hop or len(passed) >= MOST_OUT:
             continue
-        if len(passed) < MOST_OUT:
-            passed.add(name, value)
+        kept = redirect(value, desk_origin, app=app) if low == "location" else value
+        if kept:
+            passed.add(name, kept)
     if app:
         for line in given.getall("Set-Cookie", []):
             tamed = _tame(line)
             if tamed:
                 passed.add("Set-Cookie", tamed)
-    passed.update(ours(portal_origin))
+    passed.update(ours())
     # Added, not replaced: where the desktop has a policy of its own, both hold.
     passed.add("Content-Security-Policy", f"frame-ancestors {portal_origin}")
     return passed
 
 
-def ours(portal_origin: str) -> dict[str, str]:
+def ours() -> dict[str, str]:
     """What every answer of this process carries."""
     return {
         "Cache-Control": "no-store, private",
@@ -133,18 +149,44 @@ def ours(portal_origin: str) -> dict[str, str]:
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), "
         "clipboard-read=(self), clipboard-write=(self), fullscreen=(self), gamepad=(self)",
         "Referrer-Policy": "no-referrer",
+        "Server": "Atelier",
         "X-Content-Type-Options": "nosniff",
         "X-Robots-Tag": "noindex",
     }
 
 
-def _stays(location: str, desk_origin: str) -> bool:
-    """A redirect within the desktop's own origin."""
-    if location.startswith(("//", "/\\", "\\")):
-        return False
-    if "://" in location or location.split("/", maxsplit=1)[0].partition("?")[0].endswith(":"):
-        return location == desk_origin or location.startswith(desk_origin + "/")
-    return ":" not in location.split("/", maxsplit=1)[0].partition("?")[0]
+def redirect(location: str, desk_origin: str, *, app: bool) -> str:
+    """Where a redirect may lead: within the desktop; from an app also out into the open web.
+
+    WebUIs behind a proxy like to name the address that they listen on; nobody outside can reach
+    it, so only its path is kept. Empty: nowhere.
+    """
+    try:
+        parts = urlsplit(location)
+        name = (parts.hostname or "").lower()
+    except ValueError:
+        return ""
+    if location.startswith(("//", "/\\", "\\")) or not location.isprintable():
+        return ""
+    if not parts.scheme and not parts.netloc:
+        return location
+    if location == desk_origin or location.startswith(desk_origin + "/"):
+        return location
+    if parts.scheme not in ("http", "https") or not app or not name:
+        return ""
+    if _is_inside(name):
+        return "/" + (parts.path + (f"?{parts.query}" if parts.query else "")).lstrip("/\\")
+    return location if parts.scheme == "https" and "@" not in parts.netloc else ""
+
+
+def _is_inside(name: str) -> bool:
+    """An address by number, or a name without a place in the world."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        number = name.rpartition(".")[2].isdigit() or name.startswith("0x")
+        return "." not in name or number or name.endswith((".localhost", ".local", ".internal"))
+    return True
 
 
 def _tame(line: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from portal.access.gateway.portal import Portal, PortalAway
 
@@ -15,54 +16,89 @@ log = logging.getLogger("gateway")
 EVERY_S = 2.0
 # A portal that restarts must not cut everybody off; one that stays away must.
 GRACE_S = 10.0
+# Far more than a page needs; what one browser may hold of ours.
+MOST_OF_ONE = 256
 
-End = Callable[[], Awaitable[None]]
+REVOKED = 4401  # close code: the right ended, not the network
+GOING_AWAY = 1001
+
+
+class TooMany(Exception):
+    """This session has enough open."""
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One exchange that is open. `ended` is set, to a close code, when it has to stop."""
+
+    ended: asyncio.Future[int]
 
 
 class Live:
-    """Open connections by session; `watch` ends those whose session no longer stands."""
+    """Open exchanges by session; `watch` ends those whose session no longer stands."""
 
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
-        self.open: dict[str, set[End]] = {}
-        self.told_at = time.monotonic()
+        self.open: dict[str, set[Held]] = {}
+        self.sure_at: dict[str, float] = {}  # when the portal last said yes
 
     @contextmanager
-    def held(self, session: str, end: End) -> Iterator[None]:
-        """While inside, `end` is called when the session ends."""
-        if not self.open:
-            self.told_at = time.monotonic()
-        self.open.setdefault(session, set()).add(end)
+    def held(self, session: str) -> Iterator[Held]:
+        """Around every exchange that was authorized. TooMany."""
+        mine = self.open.setdefault(session, set())
+        if len(mine) >= MOST_OF_ONE:
+            raise TooMany
+        one = Held(asyncio.get_running_loop().create_future())
+        self.sure_at.setdefault(session, time.monotonic())
+        mine.add(one)
         try:
-            yield
+            yield one
         finally:
-            ends = self.open.get(session, set())
-            ends.discard(end)
-            if not ends:
+            mine.discard(one)
+            if not mine:
                 self.open.pop(session, None)
+                self.sure_at.pop(session, None)
 
     async def watch(self) -> None:
         """Runs for as long as the process does; asks nothing while nothing is open."""
         while True:
             await asyncio.sleep(EVERY_S)
-            if self.open:
+            try:
                 await self.look()
+            except Exception:  # whatever happens, the next look comes
+                log.exception("live.look_failed")
 
     async def look(self) -> None:
+        """One question about everything that is open; none when nothing is."""
         asked = list(self.open)
+        if not asked:
+            return
         try:
-            live = await self.portal.live(asked)
-            self.told_at = time.monotonic()
+            valid = await self.portal.still_valid(asked)
         except PortalAway as error:
-            if time.monotonic() - self.told_at < GRACE_S:
-                return
-            log.warning("live.blind error=%s closing=%d", error, len(asked))
-            live = set()
+            old = [one for one in asked if self._doubtful(one)]
+            if old:
+                log.warning("live.blind error=%s closing=%d", error, len(old))
+            for session in old:
+                self.end(session, GOING_AWAY)
+            return
+        now = time.monotonic()
         for session in asked:
-            if session not in live:
-                await self.end(session)
+            if session not in valid:
+                self.end(session, REVOKED)
+            elif session in self.sure_at:
+                self.sure_at[session] = now
 
-    async def end(self, session: str) -> None:
+    def _doubtful(self, session: str) -> bool:
+        return time.monotonic() - self.sure_at.get(session, 0.0) > GRACE_S
+
+    def end(self, session: str, code: int) -> None:
         self.portal.forget(session)
-        ends = [one() for one in self.open.get(session, set())]
-        await asyncio.gather(*ends, return_exceptions=True)
+        for one in self.open.get(session, set()):
+            if not one.ended.done():
+                one.ended.set_result(code)
+
+    def end_all(self) -> None:
+        """This process stops."""
+        for session in list(self.open):
+            self.end(session, GOING_AWAY)

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from portal.access.gateway.headers import ours
 
+TRY_AGAIN_S = 5
 STYLE = (
     ":root{color-scheme:light dark;--wall:#F4F0E8;--text:#1C1915;--soft:#574F45;--go:#2237C3;"
     "--on:#FDFBF7}@media(prefers-color-scheme:dark){:root{--wall:#0E1016;--text:#EFEAE0;"
@@ -51,11 +52,9 @@ WORDS: dict[str, tuple[tuple[str, str, str], tuple[str, str, str]]] = {
 }  # fmt: skip
 
 
-def page(
-    status: int, key: str, *, language: str, link: str, portal_origin: str, body: bool = True
-) -> web.Response:
+def page(status: int, key: str, *, language: str, link: str) -> web.Response:
     """One of the pages above."""
-    chinese = language.lower().strip().startswith("zh")
+    chinese = speaks_chinese(language)
     headline, text, word = WORDS[key][1 if chinese else 0]
     document = (
         f'<!doctype html><html lang="{"zh-Hans" if chinese else "en"}"><meta charset="utf-8">'
@@ -65,17 +64,28 @@ def page(
     )
     answer = web.Response(
         status=status,
-        text=document if body else "",
+        text=document,
         content_type="text/html",
-        headers=ours(portal_origin),
+        headers=ours(),
     )
     answer.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; frame-ancestors {portal_origin}; "
+        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; frame-ancestors 'none'; "
         "base-uri 'none'; form-action 'none'"
     )
+    if status >= 500:
+        answer.headers["Refresh"] = str(TRY_AGAIN_S)
     return answer
 
 
-def plain(status: int, word: str, *, portal_origin: str) -> web.Response:
+def speaks_chinese(accepted: str) -> bool:
+    """Whichever of our two languages an Accept-Language header names first."""
+    for word in accepted.lower().split(","):
+        tag = word.strip()[:2]
+        if tag in ("zh", "en"):
+            return tag == "zh"
+    return False
+
+
+def plain(status: int, word: str) -> web.Response:
     """For programs: one word."""
-    return web.Response(status=status, text=word + "\n", headers=ours(portal_origin))
+    return web.Response(status=status, text=word + "\n", headers=ours())

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import dataclass
-from http import HTTPStatus
+from urllib.parse import unquote
 
 import aiohttp
-import yarl
 from aiohttp import web
-from multidict import CIMultiDict
 
 from portal.access import hosts
-from portal.access.gateway import headers, pages, sockets
-from portal.access.gateway.live import Live
+from portal.access.gateway import exchange, headers, pages, sockets
+from portal.access.gateway.live import Live, TooMany
 from portal.access.gateway.portal import Denied, Grant, Portal, PortalAway
 from portal.access.gateway.settings import Settings
 from portal.access.gateway.upstream import Upstreams, base
@@ -21,30 +20,33 @@ from portal.access.hosts import Desk
 
 log = logging.getLogger("gateway")
 
-CHUNK = 65536
+OURS = "/__gw"
 TICKET_BODY_MOST = 4096
-LASTS_S = 12 * 3600  # the portal decides; this only lets the browser forget it in time
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+TICKET_WITHIN_S = 10.0
+READING = {"GET", "HEAD", "OPTIONS"}
+METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
+FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One request that has a session, and where it wants to go."""
+    """One well-formed request, and whose desktop it names."""
 
     request: web.BaseRequest
     desk: Desk
-    session: str
     raw: str  # the path and query as they came, not decoded
     own: str  # the desk's origin
+    socket: bool
 
-    def to_upstream(self, grant: Grant) -> CIMultiDict[str]:
-        return headers.to_upstream(
-            self.request.headers,
-            host=self.request.headers["Host"],
-            secret=grant.secret,
-            app=bool(self.desk.app),
-        )
+    @property
+    def navigates(self) -> bool:
+        """A person looks at what we answer, in a window of its own."""
+        heard = self.request.headers
+        if self.socket:
+            return False
+        if "Sec-Fetch-Mode" in heard:
+            return heard["Sec-Fetch-Mode"] == "navigate"
+        return "text/html" in heard.get("Accept", "")
 
 
 class Gateway:
@@ -61,168 +63,176 @@ class Gateway:
         await self.upstreams.close()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        raw = request.raw_path if hasattr(request, "raw_path") else request.message.path
-        found = request.headers.getall("Host", [])
-        if len(found) != 1 or not _sane(raw) or request.method not in METHODS:
+        raw = request.raw_path
+        named = request.headers.getall("Host", [])
+        if len(named) != 1 or not _sane(raw):
             return self._plain(400, "bad request")
-        desk = hosts.parse(self.settings.desk_origin, found[0])
+        if request.method not in METHODS:
+            return self._plain(405, "no such method")
+        desk = hosts.parse(self.settings.desk_origin, named[0])
         if desk is None:
-            return self._page(request, 421, "unknown", link=self.settings.portal_origin)
-        if raw.startswith("/__gw/") or raw == "/__gw":
-            if raw == "/__gw/enter" and request.method == "POST":
-                return await self._enter(request, desk)
+            return self._unknown(request, 421)
+        own = hosts.origin(self.settings.desk_origin, desk)
+        way = Way(request, desk, raw, own, socket=sockets.is_upgrade(request))
+        if _is_ours(raw):
+            if raw == f"{OURS}/enter" and request.method == "POST" and not way.socket:
+                return await self._enter(way)
             return self._plain(404, "not found")
-        return await self._through(request, desk, raw)
+        return await self._through(way)
 
     # --- The way in -----------------------------------------------------------------------------
 
-    async def _enter(self, request: web.BaseRequest, desk: Desk) -> web.StreamResponse:
+    async def _enter(self, way: Way) -> web.StreamResponse:
         """Turns a ticket into our cookie. Only the portal's own page may post here."""
+        request, desk = way.request, way.desk
         if request.headers.getall("Origin", []) != [self.settings.portal_origin]:
+            log.info("enter.foreign desktop=%s", desk.id)
             return self._plain(403, "wrong origin")
-        if request.content_type != "application/x-www-form-urlencoded":
+        if request.content_type != FORM:
             return self._plain(415, "a form is expected")
         if request.content_length is None or request.content_length > TICKET_BODY_MOST:
             return self._plain(413, "too large")
-        ticket = (await request.post()).get("ticket")
         try:
-            begun = await self.portal.redeem(ticket, desk) if isinstance(ticket, str) else None
+            async with asyncio.timeout(TICKET_WITHIN_S):
+                ticket = (await request.post()).get("ticket")
+            session = await self.portal.redeem(ticket, desk) if isinstance(ticket, str) else None
+        except TimeoutError:
+            return self._plain(408, "too slow")
         except PortalAway as error:
-            log.warning("enter.blind desktop=%s error=%s", desk.id, error)
-            return self._page(request, 503, "blind", link=self._desk_page(desk))
-        if begun is None:
+            return self._blind(way, error)
+        if session is None:
             log.info("enter.refused desktop=%s", desk.id)
-            return self._page(request, 403, "ticket", link=self._desk_page(desk))
-        answer = web.Response(status=303, headers=headers.ours(self.settings.portal_origin))
+            return self._page(way, 403, "ticket")
+        answer = web.Response(status=303, headers=headers.ours())
         answer.headers["Location"] = "/"
+        # It ends with the browser; the portal ends it after twelve hours at the latest.
         answer.set_cookie(
-            headers.COOKIE,
-            begun,
-            max_age=LASTS_S,
-            path="/",
-            secure=True,
-            httponly=True,
-            samesite="Lax",
+            headers.COOKIE, session, path="/", secure=True, httponly=True, samesite="Lax"
         )
         return answer
 
     # --- Through --------------------------------------------------------------------------------
 
-    async def _through(self, request: web.BaseRequest, desk: Desk, raw: str) -> web.StreamResponse:
-        socket = "upgrade" in request.headers or "sec-websocket-key" in request.headers
-        if socket and not sockets.well_formed(request):
+    async def _through(self, way: Way) -> web.StreamResponse:
+        request = way.request
+        if way.socket and not sockets.well_formed(request):
             return self._plain(400, "bad upgrade")
-        own = hosts.origin(self.settings.desk_origin, desk)
-        if socket and request.headers.getall("Origin", []) != [own]:
+        if not _from_itself(way):
             return self._plain(403, "wrong origin")
         session = headers.cookie(request.headers.getall("Cookie", []))
         if not session:
-            return self._no_session(request, desk, socket=socket)
-        way = Way(request=request, desk=desk, session=session, raw=raw, own=own)
+            return self._no_session(way)
         try:
-            grant = await self.portal.authorize(session, desk)
+            grant = await self.portal.authorize(session, way.desk)
         except PortalAway as error:
-            log.warning("authorize.blind desktop=%s error=%s", desk.id, error)
-            return self._page(request, 503, "blind", link=self._desk_page(desk))
+            return self._blind(way, error)
         if isinstance(grant, Denied):
             if grant.status == 404:
-                return self._page(request, 404, "unknown", link=self.settings.portal_origin)
-            return self._no_session(request, desk, socket=socket)
+                return self._unknown(request, 404)
+            return self._no_session(way)
         try:
-            if socket:
-                return await sockets.carry(self, way, grant)
-            return await self._carry(way, grant)
+            return await self._carry(way, session, grant)
+        except TooMany:
+            return self._plain(429, "too much at once")
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            # A dead desktop may have come back elsewhere: ask anew next time.
+            # A desktop that died may be back elsewhere: ask anew next time.
             self.portal.forget(session)
-            log.info("upstream.away desktop=%s error=%r", desk.id, error)
-            return self._page(request, 502, "away", link=self._desk_page(desk))
+            log.info("desktop.away desktop=%s error=%r", way.desk.id, error)
+            return self._page(way, 502, "away")
 
-    async def _carry(self, way: Way, grant: Grant) -> web.StreamResponse:
+    async def _carry(self, way: Way, session: str, grant: Grant) -> web.StreamResponse:
         request, app = way.request, bool(way.desk.app)
-        client = self.upstreams.client(grant.upstream)
-        await self.upstreams.trim()
-        async with client.request(
-            request.method,
-            yarl.URL(base(grant.upstream) + way.raw, encoded=True),
-            headers=way.to_upstream(grant),
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            data=request.content if request.body_exists else None,
-            allow_redirects=False,
-        ) as got:
-            if got.status == 401 and not app:
-                raise ValueError("the desktop does not know our secret")
-            if got.status < 200:
-                raise ValueError("an interim answer")
-            answer = web.StreamResponse(status=got.status, reason=got.reason)
-            answer.headers.extend(
-                headers.to_browser(
-                    got.headers,
+        passed = headers.to_upstream(
+            request.headers, host=request.headers["Host"], secret=grant.secret, app=app
+        )
+        address = base(grant.upstream) + way.raw
+        with self.live.held(session) as held, self.upstreams.lent(grant.upstream) as client:
+            if way.socket:
+                return await sockets.carry(
+                    request,
+                    client,
+                    address=address,
+                    passed=passed,
+                    answered=headers.ours(),
+                    held=held,
+                )
+
+            def back(given: headers.Headers) -> headers.Headers:
+                return headers.to_browser(
+                    given,
                     portal_origin=self.settings.portal_origin,
                     desk_origin=way.own,
                     app=app,
                 )
+
+            return await exchange.carry(
+                request,
+                client,
+                address=address,
+                passed=passed,
+                back=back,
+                held=held,
+                guarded=not app,
             )
-            return await self._copy(request, got, answer, way.session)
-
-    async def _copy(
-        self,
-        request: web.BaseRequest,
-        got: aiohttp.ClientResponse,
-        answer: web.StreamResponse,
-        session: str,
-    ) -> web.StreamResponse:
-        """The body, piece by piece, and no further once the session has ended."""
-
-        async def end() -> None:
-            got.close()
-            if request.transport is not None:
-                request.transport.abort()
-
-        with self.live.held(session, end):
-            await answer.prepare(request)
-            if request.method != "HEAD" and got.status not in BODILESS:
-                try:
-                    async for piece in got.content.iter_chunked(CHUNK):
-                        await answer.write(piece)
-                except (aiohttp.ClientError, OSError):
-                    # Too late for another answer: a cut connection says that it is not whole.
-                    await end()
-                    return answer
-            await answer.write_eof()
-        return answer
 
     # --- No -------------------------------------------------------------------------------------
 
-    def _no_session(
-        self, request: web.BaseRequest, desk: Desk, *, socket: bool
-    ) -> web.StreamResponse:
+    def _no_session(self, way: Way) -> web.StreamResponse:
         """People are shown the way to the desktop's page; programs are told 401."""
-        navigates = request.headers.get("Sec-Fetch-Mode") == "navigate"
-        if socket or request.method != "GET" or not navigates:
-            return self._plain(401, "no session")
-        answer = web.Response(status=303, headers=headers.ours(self.settings.portal_origin))
-        answer.headers["Location"] = self._desk_page(desk)
-        return answer
+        if way.navigates and way.request.method in ("GET", "HEAD"):
+            answer = web.Response(status=303, headers=headers.ours())
+            answer.headers["Location"] = self._desk_page(way.desk)
+            return answer
+        return self._page(way, 401, "denied")
+
+    def _blind(self, way: Way, error: PortalAway) -> web.StreamResponse:
+        log.warning("portal.away desktop=%s error=%s", way.desk.id, error)
+        return self._page(way, 503, "blind")
+
+    def _unknown(self, request: web.BaseRequest, status: int) -> web.StreamResponse:
+        if "text/html" not in request.headers.get("Accept", ""):
+            return self._plain(status, "no such desktop")
+        language = request.headers.get("Accept-Language", "")
+        return pages.page(status, "unknown", language=language, link=self.settings.portal_origin)
 
     def _desk_page(self, desk: Desk) -> str:
         return f"{self.settings.portal_origin}/desktops/{desk.id}/"
 
     def _plain(self, status: int, word: str) -> web.Response:
-        return pages.plain(status, word, portal_origin=self.settings.portal_origin)
+        return pages.plain(status, word)
 
-    def _page(self, request: web.BaseRequest, status: int, key: str, *, link: str) -> web.Response:
-        if "text/html" not in request.headers.get("Accept", ""):
+    def _page(self, way: Way, status: int, key: str) -> web.Response:
+        if not way.navigates:
             return self._plain(status, key)
         return pages.page(
             status,
             key,
-            language=request.headers.get("Accept-Language", ""),
-            link=link,
-            portal_origin=self.settings.portal_origin,
+            language=way.request.headers.get("Accept-Language", ""),
+            link=self._desk_page(way.desk),
         )
+
+
+def _from_itself(way: Way) -> bool:
+    """Nobody else's page may act here with the cookie that the browser holds.
+
+    A page on another port of the same host is another origin, but the cookie goes along.
+    """
+    heard = way.request.headers
+    origin, site = heard.getall("Origin", []), heard.get("Sec-Fetch-Site", "")
+    if way.socket:
+        return origin == [way.own]
+    if way.request.method not in READING:
+        # With our referrer policy a form's Origin is `null`; the browser's own word counts more.
+        return site == "same-origin" if site else origin in ([], [way.own])
+    return site in ("", "same-origin", "none") or heard.get("Sec-Fetch-Mode") == "navigate"
+
+
+def _is_ours(raw: str) -> bool:
+    path = unquote(raw.partition("?")[0])
+    return path == OURS or path.startswith(f"{OURS}/")
 
 
 def _sane(raw: str) -> bool:
     """A path in origin form, of printable ASCII; no absolute form, `*` or CONNECT target."""
-    return raw.startswith("/") and raw.isascii() and raw.isprintable() and "\\" not in raw
+    plain = raw.isascii() and raw.isprintable()
+    return plain and raw.startswith("/") and not set(raw) & {"\\", "#", " "}

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import contextlib
+from typing import Any
 
 import aiohttp
 import yarl
 from aiohttp import WSMsgType, web
+from multidict import CIMultiDict
 
-from portal.access.gateway.portal import Grant
-from portal.access.gateway.upstream import base
-
-if TYPE_CHECKING:
-    from portal.access.gateway.server import Gateway, Way
+from portal.access.gateway.live import GOING_AWAY, Held
 
 LARGEST_FRAME = 32 * 2**20
-REVOKED = 4401  # tells our page that the right ended, not the network
-GOING_AWAY = 1001
-CLOSE_WITHIN_S = 2.0
+ANSWERS_WITHIN_S = 10.0
+CLOSE_WITHIN_S = 1.0
+# A browser whose machine fell asleep says nothing more; its socket shall not stay for ever.
+HEARTBEAT_S = 30.0
+
+
+def is_upgrade(request: web.BaseRequest) -> bool:
+    return "Upgrade" in request.headers or "Sec-WebSocket-Key" in request.headers
 
 
 def well_formed(request: web.BaseRequest) -> bool:
@@ -26,8 +29,10 @@ def well_formed(request: web.BaseRequest) -> bool:
     upgrade = request.headers.getall("Upgrade", [])
     return (
         request.method == "GET"
+        and request.version >= (1, 1)
         and [value.lower() for value in upgrade] == ["websocket"]
         and request.headers.getall("Sec-WebSocket-Version", []) == ["13"]
+        and len(request.headers.getall("Sec-WebSocket-Key", [])) == 1
         and not request.body_exists
         and bool(_server().can_prepare(request))
     )
@@ -39,59 +44,66 @@ def _server(protocols: tuple[str, ...] = ()) -> web.WebSocketResponse:
         compress=False,
         autoping=False,
         autoclose=False,
+        heartbeat=HEARTBEAT_S,
         protocols=protocols,
         timeout=CLOSE_WITHIN_S,
     )
 
 
-async def carry(gateway: Gateway, way: Way, grant: Grant) -> web.StreamResponse:
+async def carry(
+    request: web.BaseRequest,
+    client: aiohttp.ClientSession,
+    *,
+    address: str,
+    passed: CIMultiDict[str],
+    answered: dict[str, str],
+    held: Held,
+) -> web.StreamResponse:
     """Dials the desktop first: a browser is told 101 only when there is somebody to talk to."""
-    request = way.request
     asked = tuple(
         word.strip()
         for line in request.headers.getall("Sec-WebSocket-Protocol", [])
         for word in line.split(",")
         if word.strip()
     )
-    client = gateway.upstreams.client(grant.upstream)
-    await gateway.upstreams.trim()
-    inner = await client.ws_connect(
-        yarl.URL(base(grant.upstream) + way.raw, encoded=True),
-        headers=way.to_upstream(grant),
-        protocols=asked,
-        max_msg_size=LARGEST_FRAME,
-        compress=0,
-        autoping=False,
-        autoclose=False,
-    )
+    async with asyncio.timeout(ANSWERS_WITHIN_S):
+        inner = await client.ws_connect(
+            yarl.URL(address, encoded=True),
+            headers=passed,
+            protocols=asked,
+            max_msg_size=LARGEST_FRAME,
+            compress=0,
+            autoping=False,
+            autoclose=False,
+        )
     outer = _server((inner.protocol,) if inner.protocol else ())
-    codes: list[int] = []
-
-    async def end() -> None:
-        codes.append(REVOKED)
-        await _close(inner, REVOKED)
-        await _close(outer, REVOKED)
-
+    outer.headers.update(answered)
+    code = GOING_AWAY
     try:
-        with gateway.live.held(way.session, end):
-            await outer.prepare(request)
-            await _both_ways(outer, inner)
+        await outer.prepare(request)
+        code = await _both_ways(outer, inner, held)
     finally:
-        code = codes[0] if codes else GOING_AWAY
-        await _close(inner, inner.close_code or code)
-        await _close(outer, code if codes else _sendable(inner.close_code) or code)
+        await asyncio.gather(_close(inner, code), _close(outer, code))
+        if request.transport is not None:
+            request.transport.close()
     return outer
 
 
-async def _both_ways(outer: web.WebSocketResponse, inner: Any) -> None:
-    """Until either side closes."""
-    ways = [asyncio.create_task(_pump(outer, inner)), asyncio.create_task(_pump(inner, outer))]
+async def _both_ways(outer: web.WebSocketResponse, inner: Any, held: Held) -> int:
+    """Until either side closes or the right ends; the code to close with."""
+    up = asyncio.create_task(_pump(outer, inner))
+    down = asyncio.create_task(_pump(inner, outer))
+    ways = (up, down)
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        waits: set[asyncio.Future[Any]] = {*ways, held.ended}
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for way in ways:
             way.cancel()
         await asyncio.gather(*ways, return_exceptions=True)
+    if held.ended.done():
+        return held.ended.result()
+    return _sendable(outer.close_code) or _sendable(inner.close_code) or GOING_AWAY
 
 
 async def _pump(source: Any, target: Any) -> None:
@@ -110,14 +122,13 @@ async def _pump(source: Any, target: Any) -> None:
 
 def _sendable(code: int | None) -> int | None:
     """Codes that may stand in a close frame (RFC 6455 §7.4)."""
-    return (
-        code if code is not None and (code in (1000, 1001, 1011) or 3000 <= code < 5000) else None
-    )
+    if code is None:
+        return None
+    return code if code in (1000, 1001, 1011) or 3000 <= code < 5000 else None
 
 
 async def _close(socket: Any, code: int) -> None:
-    if not socket.closed:
-        try:
-            await asyncio.wait_for(socket.close(code=code), CLOSE_WITHIN_S)
-        except (TimeoutError, aiohttp.ClientError, ConnectionError, RuntimeError):
-            pass
+    """Tell the other side; one that does not listen is not waited for."""
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
+        async with asyncio.timeout(CLOSE_WITHIN_S):
+            await socket.close(code=code)

@@ -2,53 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 
-MOST_KEPT = 256
+IDLE_KEPT = 64
 CONNECT_WITHIN_S = 5.0
+# Shorter than any server's own patience, so that none hangs up just as we speak.
+KEPT_FOR_S = 4.0
+
+
+@dataclass(slots=True)
+class _Lent:
+    client: aiohttp.ClientSession
+    users: int = 0
 
 
 class Upstreams:
-    """One client a desktop endpoint; the least used are closed."""
+    """One client a desktop endpoint: connections of one desktop never serve another."""
 
     def __init__(self) -> None:
-        self._clients: dict[str, aiohttp.ClientSession] = {}
+        self._known: dict[str, _Lent] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
-    def client(self, upstream: str) -> aiohttp.ClientSession:
+    @contextmanager
+    def lent(self, upstream: str) -> Iterator[aiohttp.ClientSession]:
         """The client for `unix:PATH` or `http://IP:PORT`. ValueError for anything else."""
-        known = self._clients.pop(upstream, None)
-        if known is None or known.closed:
-            known = self._open(upstream)
-        self._clients[upstream] = known  # the most recent stands last
-        return known
+        one = self._known.pop(upstream, None) or _Lent(_open(upstream))
+        self._known[upstream] = one  # the most recent stands last
+        one.users += 1
+        try:
+            yield one.client
+        finally:
+            one.users -= 1
+            self._trim()
 
-    def _open(self, upstream: str) -> aiohttp.ClientSession:
-        connector: aiohttp.BaseConnector
-        if upstream.startswith("unix:/"):
-            connector = aiohttp.UnixConnector(upstream.removeprefix("unix:"), limit=0)
-        elif urlsplit(upstream).scheme == "http":
-            connector = aiohttp.TCPConnector(limit=0, use_dns_cache=False)
-        else:
-            raise ValueError(f"not an upstream: {upstream!r}")
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN_S),
-            max_line_size=16384,
-            max_field_size=16384,
-        )
-
-    async def trim(self) -> None:
-        while len(self._clients) > MOST_KEPT:
-            oldest = next(iter(self._clients))
-            await self._clients.pop(oldest).close()
+    def _trim(self) -> None:
+        """Close the least used; never one in use, however many there are."""
+        idle = [name for name, one in self._known.items() if one.users == 0]
+        for name in idle[: max(0, len(idle) - IDLE_KEPT)]:
+            task = asyncio.ensure_future(self._known.pop(name).client.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
-        for client in self._clients.values():
-            await client.close()
+        for one in self._known.values():
+            await one.client.close()
+        self._known.clear()
+        await asyncio.gather(*self._closing)
+
+
+def _open(upstream: str) -> aiohttp.ClientSession:
+    connector: aiohttp.BaseConnector
+    if upstream.startswith("unix:/"):
+        path = upstream.removeprefix("unix:")
+        connector = aiohttp.UnixConnector(path, limit=0, keepalive_timeout=KEPT_FOR_S)
+    elif urlsplit(upstream).scheme == "http":
+        connector = aiohttp.TCPConnector(
+            limit=0, use_dns_cache=False, keepalive_timeout=KEPT_FOR_S
+        )
+    else:
+        raise ValueError(f"not an upstream: {upstream!r}")
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        # A picture may be painted for minutes before the first byte: only dialling has a limit.
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_WITHIN_S),
+        max_line_size=16384,
+        max_field_size=16384,
+    )
 
 
 def base(upstream: str) -> str:

@@ -1,0 +1,72 @@
+"""One HTTP request and its answer, both ways piece by piece: nothing is gathered here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import aiohttp
+import yarl
+from aiohttp import web
+from multidict import CIMultiDict
+
+from portal.access.gateway.headers import Headers
+from portal.access.gateway.live import Held
+
+CHUNK = 65536
+BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+# What aiohttp would add of its own.
+NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+
+
+async def carry(
+    request: web.BaseRequest,
+    client: aiohttp.ClientSession,
+    *,
+    address: str,
+    passed: CIMultiDict[str],
+    back: Callable[[Headers], Headers],
+    held: Held,
+    guarded: bool,
+) -> web.StreamResponse:
+    """`guarded`: what answers asks for our secret, so a 401 is not meant for the browser."""
+    # The connection is cut when the right ends, whatever is on it; the handler goes with it.
+    held.ended.add_done_callback(lambda _code: cut(request))
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    async with client.request(
+        request.method,
+        yarl.URL(address, encoded=True),
+        headers=passed,
+        skip_auto_headers=NOT_ADDED,
+        data=request.content if request.body_exists else None,
+        allow_redirects=False,
+    ) as got:
+        if got.status == HTTPStatus.UNAUTHORIZED and guarded:
+            raise ValueError("the desktop does not know our secret")
+        if got.status < HTTPStatus.OK:
+            raise ValueError("the desktop switches protocols unasked")
+        answer = web.StreamResponse(status=got.status, reason=got.reason)
+        answer.headers.extend(back(got.headers))
+        return await _copy(request, got, answer)
+
+
+async def _copy(
+    request: web.BaseRequest, got: aiohttp.ClientResponse, answer: web.StreamResponse
+) -> web.StreamResponse:
+    try:
+        await answer.prepare(request)
+        if request.method != "HEAD" and got.status not in BODILESS:
+            async for piece in got.content.iter_chunked(CHUNK):
+                await answer.write(piece)
+        await answer.write_eof()
+    except (aiohttp.ClientError, OSError):
+        # Too late for another answer: a cut connection says that this one is not whole.
+        cut(request)
+    return answer
+
+
+def cut(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()

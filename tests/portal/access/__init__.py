@@ -1,0 +1,1 @@
+"""Who may look at which desktop: tickets, sessions, and the gateway, up to real browsers."""
