@@ -16,5 +16,5 @@ class UnknownCurrency(BillingError):
     """Not one of `money.CURRENCIES`."""
 
 
-class UnknownPlan(BillingError, KeyError):
+class UnknownPlan(BillingError, LookupError):
     """The price book holds no price for this plan."""

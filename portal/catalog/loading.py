@@ -5,19 +5,27 @@ Every complaint names the file, the key and the reason.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from portal.catalog.models import GpuClass, Plan, Setup
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=40, strict=True)]
 Micros = Annotated[int, Field(strict=True, ge=0, le=10**12)]
+# Far beyond any machine, well within the columns.
+Mib = Annotated[int, Field(strict=True, ge=0, le=2**30)]
+Place = Annotated[int, Field(strict=True, ge=0, le=32767)]
+Flag = Annotated[bool, Field(strict=True)]
+# Two loaders at once are put one after the other. Any constant that nobody else locks will do.
+_LOCK = 7_012_002
 
 
 _File = TypeVar("_File", bound=BaseModel)
@@ -35,8 +43,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+
+
 def _text(most: int) -> StringConstraints:
-    return StringConstraints(strip_whitespace=True, min_length=1, max_length=most, strict=True)
+    return StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=most, strict=True, pattern=_PRINTABLE
+    )
 
 
 Text40 = Annotated[str, _text(40)]
@@ -63,9 +76,9 @@ class Words160(_Strict):
 
 class GpuClassFile(_Strict):
     title: Text60
-    vram_mib: Annotated[int, Field(strict=True, ge=1024)]
+    vram_mib: Annotated[Mib, Field(ge=1024)]
     resource: Text80 = "nvidia.com/gpu"
-    node_labels: dict[str, str] = {}
+    node_labels: dict[Text80, Text80] = {}
 
 
 class GpuFile(_Strict):
@@ -78,8 +91,8 @@ class PlanFile(_Strict):
     title: Text60
     summary: Words160
     vcpus: Annotated[int, Field(strict=True, ge=1, le=512)]
-    memory_mib: Annotated[int, Field(strict=True, ge=512)]
-    disk_gib: Annotated[int, Field(strict=True, ge=1)]
+    memory_mib: Annotated[Mib, Field(ge=512)]
+    disk_gib: Annotated[Mib, Field(ge=1)]
     gpu: GpuFile | None = None
     running_micros_per_hour: Micros
     disk_micros_per_hour: Micros
@@ -88,7 +101,7 @@ class PlanFile(_Strict):
 class PlansFile(_Strict):
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     gpu_classes: dict[Slug, GpuClassFile] = {}
-    plans: dict[Slug, PlanFile]
+    plans: Annotated[dict[Slug, PlanFile], Field(min_length=1)]
 
 
 class AppFile(_Strict):
@@ -100,18 +113,18 @@ class AppFile(_Strict):
 class SetupFile(_Strict):
     title: Words60
     summary: Words240
-    webui: Annotated[str, StringConstraints(max_length=60)] = ""
+    webui: Annotated[str, StringConstraints(max_length=60, pattern=_PRINTABLE)] = ""
     creator: Text60
-    creator_url: Annotated[str, StringConstraints(pattern=r"^(https://.+)?$")] = ""
+    creator_url: Annotated[str, StringConstraints(pattern=r"^(https://[!-~]{1,192})?$")] = ""
     version: Text40
     licence: Text80
-    min_vram_mib: Annotated[int, Field(strict=True, ge=0)]
-    size_mib: Annotated[int, Field(strict=True, ge=1)]
-    image: Annotated[str, StringConstraints(max_length=255)] = ""
+    min_vram_mib: Mib
+    size_mib: Annotated[Mib, Field(ge=1)]
+    image: Annotated[str, StringConstraints(max_length=255, pattern=r"^[!-~]*$")] = ""
     apps: tuple[AppFile, ...] = ()
-    cover: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+\.webp$")]
-    position: int = 100
-    offered: bool = True
+    cover: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}\.webp$")]
+    position: Place = 100
+    offered: Flag = True
 
 
 @dataclass(frozen=True)
@@ -152,15 +165,22 @@ def read(*, plans: Path, images: Path) -> Catalogue:
             raise CatalogError(plans, f"plans.{slug}.gpu.class", reason)
     setups: dict[str, SetupFile] = {}
     for file in sorted(images.glob("*/setup.toml")):
-        setup = _parse(file, SetupFile)
-        _no_doubles(file, setup)
-        setups[file.parent.name] = setup
+        slug = file.parent.name
+        if len(slug) > 40 or not re.fullmatch(SLUG, slug):
+            reason = "the folder's name becomes the slug: a-z, 0-9 and single dashes, at most 40"
+            raise CatalogError(file, "", reason)
+        setups[slug] = _parse(file, SetupFile)
+        _no_doubles(file, setups[slug])
+    if not setups:  # rather a mistaken folder than a wish to withdraw everything
+        raise CatalogError(images, "", "no setup.toml in any folder of it")
     return Catalogue(plans=offered, setups=setups)
 
 
 @transaction.atomic
 def write(catalogue: Catalogue) -> Loaded:
     """Bring the tables to what the files say, in one transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     loaded = Loaded()
     for slug, card in catalogue.plans.gpu_classes.items():
         _upsert(GpuClass, slug, card.model_dump(), loaded)
@@ -178,6 +198,8 @@ def _parse(file: Path, kind: type[_File]) -> _File:
         return kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise CatalogError(file, "", "there is no such file") from None
+    except OSError as error:
+        raise CatalogError(file, "", f"cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatalogError(file, "", f"not valid TOML: {error}") from error
     except ValidationError as error:
