@@ -8,12 +8,15 @@ import time
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.login import (
+    get_authentication_records,
+    record_authentication,
+)
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +45,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if commit:
             ensure_personal(user)
         return user
+
+    def post_login(
+        self, request: HttpRequest, user: User, *, signup: bool, **kwargs: Any
+    ) -> HttpResponse:
+        if signup:  # they chose the password minutes ago; that counts as proof, too
+            record_authentication(request, user, method="password")
+        answer: HttpResponse = super().post_login(request, user, signup=signup, **kwargs)
+        return answer
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Not where the person signed in a moment ago, which proves as much."""

@@ -100,7 +100,7 @@ def accept(user: User, code: str) -> Tenant:
     if invitation is None:
         raise Refused("gone", _("This invitation is no longer open. Ask for a new one."))
     if not is_for(invitation, user):
-        message = _("This invitation is for {email}. Log in with that address.")
+        message = _("This invitation is for {email}. Sign in with that address.")
         raise Refused("not_you", message.format(email=invitation.email))
     updated = Invitation.objects.filter(
         id=invitation.id, accepted_at=None, revoked_at=None

@@ -82,9 +82,9 @@ def require(actor: Actor | None, action: str) -> None:
     if may(actor, action):
         return
     if actor is None:
-        raise Forbidden(action, _("Log in first."))
+        raise Forbidden(action, _("Sign in first."))
     if actor.api_token is not None and action in ONLY_IN_PERSON:
-        raise Forbidden(action, _("An API token cannot do this; log in to the site instead."))
+        raise Forbidden(action, _("An API token cannot do this; sign in to the site instead."))
     role = Role(actor.role).label if actor.role in Role.values else actor.role
     message = _("Your role in {team} is “{role}”, which does not allow this.")
     raise Forbidden(action, message.format(team=actor.tenant.name, role=role))
