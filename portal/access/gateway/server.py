@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 import aiohttp
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from portal.access import hosts
 from portal.access.gateway import exchange, headers, pages, sockets
@@ -25,6 +25,7 @@ TICKET_BODY_MOST = 4096
 TICKET_WITHIN_S = 10.0
 READING = {"GET", "HEAD", "OPTIONS"}
 METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
+VERSIONS = {HttpVersion10, HttpVersion11}
 FORM = "application/x-www-form-urlencoded"
 
 
@@ -65,7 +66,7 @@ class Gateway:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         raw = request.raw_path
         named = request.headers.getall("Host", [])
-        if len(named) != 1 or not _sane(raw):
+        if len(named) != 1 or not _sane(raw) or request.version not in VERSIONS:
             return self._plain(400, "bad request")
         if request.method not in METHODS:
             return self._plain(405, "no such method")

@@ -249,13 +249,18 @@ class World:
     def dial(self, *, seconds: float = 5) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), seconds)
 
-    def say(self, text: bytes, *, seconds: float = 5) -> bytes:
-        """Everything that comes back until the gateway closes, or says nothing for a while."""
-        with self.dial(seconds=seconds) as one:
+    def say(self, text: bytes, *, seconds: float = 5, quiet: float = 0.3) -> bytes:
+        """What comes back until the gateway closes, or is silent after having said something.
+
+        Our side stays open: a browser that hangs up is answered nothing.
+        """
+        got = bytearray()
+        with self.dial(seconds=seconds) as one, contextlib.suppress(TimeoutError, OSError):
             one.sendall(text)
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_WR)
-            return read_all(one)
+            while piece := one.recv(65536):
+                got += piece
+                one.settimeout(quiet)
+        return bytes(got)
 
     def ask(
         self,
