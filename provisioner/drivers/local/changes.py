@@ -6,9 +6,11 @@ Costs nothing while nothing happens: one `poll` waits for everything.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import select
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -30,8 +32,10 @@ IN_CLOEXEC = 0x80000
 # What is written whole appears by a rename; folders come and go; states are deleted by `stop`.
 MASK = IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR
 EVENT = struct.Struct("iIII")
-LOUD = {"state.json", "progress.json", "info.json"}
-QUIET_MS = 30_000  # then `changes` ends, so that its caller may look around
+LOUD = {"state.json", "progress.json", "network-failed"}
+QUIET_S = 30.0  # then `changes` ends, so that its caller may look around
+# What is inside a desktop may move its marks as often as it likes; we look this often at most.
+LOOKS_A_SECOND = 10
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -72,10 +76,13 @@ class _Ears:
             self.inits[fd] = id
             self.poll.register(fd, select.POLLIN)
 
-    def heard(self) -> set[UUID | None]:
-        """Whose things moved; blocks until something did, or it was quiet for long."""
+    def heard(self, *, seconds: float) -> set[UUID | None] | None:
+        """Whose things moved, perhaps nobody's; None when it was quiet for so long."""
         moved: set[UUID | None] = set()
-        for fd, _event in self.poll.poll(QUIET_MS):
+        events = self.poll.poll(math.ceil(seconds * 1000))
+        if not events:
+            return None
+        for fd, _event in events:
             if fd == self.fd:
                 moved |= self._read()
             else:
@@ -119,9 +126,20 @@ class _Ears:
 def listen(cabinet: Cabinet) -> Iterator[Change]:
     """Yields what moved. Ends after a quiet while, or when its reader goes away."""
     ears = _Ears(cabinet)
+    told: dict[UUID | None, list[float]] = {}  # when each was spoken of lately
+    held: set[UUID | None] = set()  # moved again too often
     try:
-        while moved := ears.heard():
-            for id in moved:
-                yield Change(id)
+        while True:
+            moved = ears.heard(seconds=1 / LOOKS_A_SECOND if held else QUIET_S)
+            if moved is None and not held:
+                return
+            held |= moved or set()
+            for id in list(held):
+                now = time.monotonic()
+                lately = [at for at in told.get(id, []) if now - at < 1]
+                if len(lately) < LOOKS_A_SECOND:
+                    told[id] = [*lately, now]
+                    held.discard(id)
+                    yield Change(id)
     finally:
         ears.close()

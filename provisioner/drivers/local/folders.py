@@ -7,7 +7,9 @@
     uid              the Unix user it has for life (as root)
     state.json       who runs it now; there exactly while something is, or should be, running
     info.json        written by the sandbox itself: pid of its init on this machine
+    network-failed   there when its network could not be made, or died
     session.log      what the session said
+<data>/desktops/.locks/<id>   held by whoever starts, stops or erases it
 """
 
 from __future__ import annotations
@@ -16,12 +18,18 @@ import fcntl
 import json
 import os
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+from provisioner.errors import DriverUnavailable
+
+LARGEST_MARKS = 65536
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,7 @@ class State:
     boot_id: str = ""
     apps: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)  # what this machine could not limit
+    ending: bool = False  # a stop has begun
 
 
 class Folder:
@@ -51,6 +60,7 @@ class Folder:
         self.etc = self.path / "etc"
         self.log = self.path / "session.log"
         self.info = self.path / "info.json"
+        self.network_failed = self.path / "network-failed"
         self.progress = self.run / "progress.json"
         self._state = self.path / "state.json"
         self._uid = self.path / "uid"
@@ -61,8 +71,10 @@ class Folder:
     def state(self) -> State | None:
         try:
             return State(**json.loads(self._state.read_text()))
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             return None
+        except OSError as error:  # we cannot see, which is not the same as seeing nothing
+            raise DriverUnavailable(str(error)) from error
         except (ValueError, TypeError):
             # Written whole or not at all, so this is not ours; treat it as a start that failed.
             return State(generation=0, slot=-1, claimed_at="1970-01-01T00:00:00+00:00")
@@ -86,12 +98,19 @@ class Folder:
 
     def marks(self) -> dict[str, Any]:
         """What the session said of itself. Written by the tenant: believe its shape only."""
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            if self.progress.is_symlink() or self.progress.stat().st_size > 65536:
-                return {}
-            marks = json.loads(self.progress.read_text())
-        except (OSError, ValueError):
+            fd = os.open(self.progress, flags)  # a link leads elsewhere, a pipe never ends
+        except OSError:
             return {}
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return {}
+            marks = json.loads(os.read(fd, LARGEST_MARKS))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        finally:
+            os.close(fd)
         return marks if isinstance(marks, dict) else {}
 
     def said_last(self, lines: int = 12) -> list[str]:
@@ -107,16 +126,16 @@ class Folder:
         """Nothing of an earlier session may look like one of this one."""
         shutil.rmtree(self.run, ignore_errors=True)
         self.info.unlink(missing_ok=True)
+        self.network_failed.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Everything, the home included; goes on until it is gone."""
-        grave = self.path.with_name(f".gone-{self.path.name}")
+        for grave in self.path.parent.glob(f".gone-{self.id}-*"):  # an earlier try was cut short
+            shutil.rmtree(grave)
         if self.path.exists():
-            shutil.rmtree(grave, ignore_errors=True)
+            grave = Path(tempfile.mkdtemp(prefix=f".gone-{self.id}-", dir=self.path.parent))
             self.path.rename(grave)
-        shutil.rmtree(grave, ignore_errors=True)
-        if grave.exists():
-            raise OSError(f"{grave} could not be removed")
+            shutil.rmtree(grave)
 
 
 class Cabinet:
@@ -134,12 +153,16 @@ class Cabinet:
 
     def folders(self) -> list[Folder]:
         """Of every desktop that has one, running or not."""
-        if not self.root.is_dir():
-            return []
+        try:
+            names = [path.name for path in self.root.iterdir()]
+        except FileNotFoundError:
+            return []  # nothing was ever started here
+        except OSError as error:
+            raise DriverUnavailable(str(error)) from error
         found = []
-        for path in self.root.iterdir():
+        for name in names:
             try:
-                found.append(Folder(self.root, UUID(path.name)))
+                found.append(Folder(self.root, UUID(name)))
             except ValueError:
                 continue  # locks, graves
         return found
@@ -148,6 +171,28 @@ class Cabinet:
     def locked(self, name: str) -> Iterator[None]:
         """One process and thread at a time; freed by the kernel when its holder dies."""
         self.make()
-        with (self.root / ".locks" / name).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        path = self.root / ".locks" / name
+        while True:
+            with path.open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if _is_still(path, lock.fileno()):  # not one that `erase` removed meanwhile
+                    yield
+                    return
+
+    def held(self, name: str) -> bool:
+        """Whether somebody is at work on it."""
+        try:
+            with (self.root / ".locks" / name).open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+
+def _is_still(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False

@@ -77,6 +77,21 @@ def marked(name: str, value: str) -> list[int]:
     return found
 
 
+def descendants(pid: int) -> list[int]:
+    """Children of this process, their children, and so on."""
+    children: dict[int, list[int]] = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                children.setdefault(parent, []).append(int(entry.name))
+    found, left = [], [pid]
+    while left:
+        found += (more := children.pop(left.pop(), []))
+        left += more
+    return found
+
+
 def end_all(find: Callable[[], list[int]], *, seconds: float = 5) -> bool:
     """Kill whatever `find` answers, again and again until it finds nobody."""
     deadline = time.monotonic() + seconds

@@ -25,7 +25,7 @@ class Slots:
         for slot in range(self.total):
             if slot not in taken:
                 return slot
-        raise NoCapacity(f"all {self.total} places are taken", n=self.total)
+        raise NoCapacity(f"all {self.total} places are taken", total=self.total)
 
     def uid(self, folder: Folder) -> int:
         """The desktop's Unix user for life, so that its home never changes hands."""

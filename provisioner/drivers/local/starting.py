@@ -1,0 +1,170 @@
+"""Starting one desktop: a place, a disk, the sandbox around its session, and who its init is.
+
+What is intended is written down before it is done, so a start that is cut short anywhere is seen
+for what it is, and adopted or cleared away. The caller holds the desktop's lock.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from provisioner.drivers.base import DesktopSpec
+from provisioner.drivers.local import cgroups, processes, sandbox
+from provisioner.drivers.local.folders import Cabinet, Folder, State
+from provisioner.drivers.local.slots import Slots
+
+SPAWN = Path(__file__).with_name("spawn.sh")
+GATEWAY_GROUP = "atelier"
+INIT_KNOWN_WITHIN_S = 2.0
+
+# Parents on this machine of the sandboxes that this process started; see `bury`.
+_parents: list[subprocess.Popen[bytes]] = []
+
+
+@dataclass(frozen=True)
+class Starter:
+    cabinet: Cabinet
+    slots: Slots
+    kind: sandbox.Kind
+    env: Path
+    images: Path
+
+    @property
+    def network(self) -> str:
+        if self.kind == "none":
+            return "plain"
+        return "own" if self.kind == "root" and sandbox.has_network() else "shared"
+
+    def claim(self, folder: Folder, spec: DesktopSpec) -> State:
+        """A place on this machine, written down before anything else happens. NoCapacity."""
+        with self.cabinet.locked("slots"):
+            slot = self.slots.free()
+            folder.path.mkdir(mode=0o711, exist_ok=True)
+            if self.kind == "root":
+                self.slots.uid(folder)
+            state = State(
+                generation=spec.generation,
+                slot=slot,
+                claimed_at=now(),
+                apps=[f"{app.name}:{app.port}" for app in spec.apps],
+            )
+            folder.write_state(state)
+        return state
+
+    def furnish(self, folder: Folder) -> None:
+        """An empty `run`, and a `home` that is theirs. OSError."""
+        folder.clear_run()
+        cgroups.remove(folder.id)
+        folder.home.mkdir(mode=0o700, exist_ok=True)
+        folder.run.mkdir()
+        uid = self._uid(folder)
+        if self.kind == "root":
+            os.chown(folder.home, uid, uid)
+            os.chown(folder.run, uid, _gateway_gid(uid))
+        # The set-group bit hands the sockets made inside to the gateway's group.
+        folder.run.chmod(0o2770)
+        sandbox.write_etc(folder, uid=uid, own_network=self.network == "own")
+
+    def spawn(self, folder: Folder, spec: DesktopSpec, state: State) -> None:
+        """OSError."""
+        limits = cgroups.Limits(memory_mib=spec.memory_mib, cpu_millis=spec.cpu_millis)
+        groups, missing = cgroups.make(folder.id, limits)
+        missing += {"plain": ["network", "isolation"], "shared": ["network"]}.get(self.network, [])
+        view = sandbox.inside(
+            self.kind,
+            folder,
+            images=self.images,
+            setup=spec.setup,
+            env=self.env,
+            slot=state.slot,
+        )
+        command = sandbox.command(
+            self.kind,
+            folder,
+            view,
+            uid=self._uid(folder),
+            images=self.images,
+            setup=spec.setup,
+            env=self.env,
+        )
+        environment = sandbox.environment(
+            view, id=str(spec.id), secret=spec.secret, apps=state.apps
+        )
+        state = replace(state, spawned_at=now(), limits=missing)
+        folder.write_state(state)
+        joined = ":".join(str(group) for group in groups)
+        bury()
+        with folder.log.open("wb") as log:
+            _parents.append(
+                subprocess.Popen(
+                    [
+                        "/bin/sh",
+                        str(SPAWN),
+                        str(folder.path),
+                        self.network,
+                        joined,
+                        "--",
+                        *command,
+                    ],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd="/",
+                    env=environment,
+                    start_new_session=True,  # a killed worker takes no desktop along
+                )
+            )
+        deadline = time.monotonic() + INIT_KNOWN_WITHIN_S
+        while not adopt(folder, state) and time.monotonic() < deadline:
+            if _parents[-1].poll() is not None:
+                return  # it ended already: seen as a desktop that died
+            time.sleep(0.002)
+
+    def _uid(self, folder: Folder) -> int:
+        return (folder.uid() if self.kind == "root" else None) or os.geteuid()
+
+
+def adopt(folder: Folder, state: State) -> bool:
+    """Write down who the sandbox's init is, once the sandbox has said so."""
+    try:
+        pid = int(json.loads(folder.info.read_text())["child-pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    ticks = processes.start_ticks(pid)
+    if not ticks or not _is_ours(pid, folder):
+        return False
+    folder.write_state(replace(state, pid=pid, start_ticks=ticks, boot_id=processes.boot_id()))
+    return True
+
+
+def bury() -> None:
+    """Let go of those that ended, or they would stay as zombies."""
+    _parents[:] = [parent for parent in _parents if parent.poll() is None]
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _gateway_gid(uid: int) -> int:
+    with suppress(KeyError):
+        return grp.getgrnam(GATEWAY_GROUP).gr_gid
+    return uid
+
+
+def _is_ours(pid: int, folder: Folder) -> bool:
+    """Not some other process that has got the same pid since."""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return str(folder.path).encode() in line or str(folder.id).encode() in environ
