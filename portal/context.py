@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from portal.accounts import mailbox
 from portal.accounts.models import Tenant
 from portal.accounts.permissions import Actor
 
@@ -35,7 +35,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "actor": actor,
         "tenants": SimpleLazyObject(lambda: _tenants(actor)),
         "nav": _present(request, _nav(actor)),
-        "person_links": _present(request, _person_links(actor)) if actor else [],
+        "person_links": _present(request, _person_links(request, actor)) if actor else [],
         "footer_links": _present(request, _footer()),
         "theme": theme if theme in THEMES else "",
         "other_language": _other_language(),
@@ -43,7 +43,6 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "sign_up_url": address("account_signup"),
         "sign_out_url": address("account_logout"),
         "switch_url": address("accounts:switch"),
-        "mailbox_url": address("accounts:mailbox") if settings.MAILBOX else "",
     }
 
 
@@ -72,12 +71,12 @@ def _nav(actor: Actor | None) -> list[tuple[str, str, str]]:
     ]
 
 
-def _person_links(actor: Actor) -> list[tuple[str, str, str]]:
+def _person_links(request: HttpRequest, actor: Actor) -> list[tuple[str, str, str]]:
     links = [
         (_("Settings"), "accounts:settings", "settings"),
         (_("API tokens"), "accounts:tokens", "key-round"),
     ]
-    if settings.MAILBOX:
+    if mailbox.is_open_to(request):
         links.append((_("Mailbox"), "accounts:mailbox", "mail"))
     if actor.user.is_staff:
         links.append((_("Operators' pages"), "admin:index", "shield"))

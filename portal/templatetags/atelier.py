@@ -12,12 +12,12 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
-from django.utils.translation import get_language, pgettext
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from billing import money as amounts
 from portal.desktops import lengths
-from portal.desktops.words import STATUS
+from portal.desktops.words import STATUS, sentence_space
 from provisioner.states import Status
 
 register = template.Library()
@@ -125,6 +125,6 @@ def initials(text: str) -> str:
 
 
 @register.simple_tag
-def list_comma() -> str:
-    """What stands between the parts of a list."""
-    return pgettext("between the parts of a list", ", ")
+def sp() -> str:
+    """What stands between two sentences: Chinese puts nothing there."""
+    return sentence_space()

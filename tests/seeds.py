@@ -1,0 +1,148 @@
+"""Something to look at: people, a team, and desktops in every state.
+
+Everything is done by the code that does it on a site; only the clock is turned back, so that
+there is a past.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from django.core.mail import send_mail
+from django.db import transaction
+from django.utils import timezone
+
+from portal.accounts import tenants, tokens
+from portal.accounts.models import Membership, Role, Tenant, User
+from portal.accounts.permissions import Actor
+from portal.catalog import offers
+from portal.desktops import selling
+from provisioner import desktops, nudge, observer
+from provisioner.desktops import Desktop
+from provisioner.drivers.base import Observation
+from provisioner.states import Observed
+
+PASSWORD = "pictures of every page"
+PEOPLE = {"alice": "Alice Lin", "bob": "Bob Okafor", "newcomer": "", "olga": "Olga Weiss"}
+# How long the phases of a start took, in seconds.
+PHASES = (("card", 0.4), ("disk", 1.2), ("setup", 3.1), ("desktop", 1.6))
+# Name, status, minutes since it was launched.
+SHOWN = (
+    ("Night platform", "failed", 2900),
+    ("Endpapers, set 2", "deleting", 1400),
+    ("Summer poster", "stopped", 3000),
+    ("Contact sheets", "stopping", 300),
+    ("Old sketches", "queued", 4),
+    ("Rainy crossing", "starting", 0.05),
+    ("Ink studies", "running", 140),
+)
+
+
+def everything() -> dict[str, Desktop]:
+    nudge.send = lambda _ids: None  # nothing moves while it is looked at
+    people = {name: _person(name, title) for name, title in PEOPLE.items()}
+    alice = Actor(user=people["alice"], tenant=people["alice"].personal_tenant, role="owner")
+    team = tenants.create_team(alice, name="Studio North")
+    Membership.objects.create(user=people["bob"], tenant=team, role=Role.MEMBER)
+    tokens.issue(people["alice"], people["alice"].personal_tenant, "Nightly renders")
+    send_mail(
+        "Your code",
+        "Your code is\n\n482913\n\nIt is good for 15 minutes.",
+        None,
+        ["alice@example.org"],
+    )
+    with transaction.atomic():
+        return {status: _desktop(alice.tenant, *row) for row in SHOWN for status in [row[1]]}
+
+
+def _person(name: str, title: str) -> User:
+    email = f"{name}@example.org"
+    staff = name == "olga"
+    user = User.objects.create_user(
+        email, PASSWORD, name=title, is_staff=staff, is_superuser=staff
+    )
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    tenants.ensure_personal(user)
+    return user
+
+
+def _desktop(tenant: Tenant, name: str, status: str, minutes: float) -> Desktop:
+    setups = [setup.slug for setup in offers.setups()]
+    plan = "aigc-4090" if "4090" in name else "aigc-a4000"
+    spec = selling.sold(plan=plan, setup=setups[len(name) % len(setups)])
+    desktop = desktops.launch(tenant_id=tenant.id, name=name, spec=spec)
+    at = timezone.now() - timedelta(minutes=minutes)
+    Desktop.objects.filter(id=desktop.id).update(created_at=at, wanted_at=at, look_after=None)
+    desktop.refresh_from_db()
+    _bring(desktop, status, at)
+    Desktop.objects.filter(id=desktop.id).update(look_after=None)
+    return Desktop.objects.get(id=desktop.id)
+
+
+def _bring(desktop: Desktop, status: str, at: datetime) -> None:
+    if status == "queued":
+        return observer.explain(desktop.id, cause="gpu_none_free", detail={})
+    if status == "failed":
+        see(
+            desktop,
+            Observed.FAILED,
+            at + timedelta(seconds=8),
+            cause="image_not_found",
+            open_phase=2,
+            detail={"log": "manifest unknown"},
+        )
+        Desktop.objects.filter(id=desktop.id).update(attempts=3, attempts_generation=1)
+        return None
+    see(
+        desktop,
+        Observed.PENDING,
+        at + timedelta(milliseconds=200),
+        open_phase=2 if status == "starting" else 0,
+    )
+    if status == "starting":
+        return None
+    see(desktop, Observed.READY, at + timedelta(seconds=6.4))
+    if status in ("stopping", "stopped"):
+        desktops.stop(desktop.id)
+    if status == "deleting":
+        desktops.delete(desktop.id)
+    if status == "stopped":
+        see(desktop, Observed.ABSENT, timezone.now())
+    return None
+
+
+def see(
+    desktop: Desktop, observed: Observed, at: datetime, *, open_phase: int = 9, **more: Any
+) -> None:
+    absent = observed == Observed.ABSENT
+    observer.record(
+        Observation(
+            id=desktop.id,
+            observed=observed,
+            at=at,
+            generation=None if absent else 1,
+            endpoint="unix:/nowhere" if observed == Observed.READY else "",
+            progress={} if absent else _progress(desktop.wanted_at, open_phase),
+            limits=("memory", "network"),
+            **more,
+        )
+    )
+
+
+def _progress(begun: datetime, open_phase: int) -> dict[str, Any]:
+    phases = []
+    for n, (key, seconds) in enumerate(PHASES):
+        if n > open_phase:
+            break
+        ended = begun + timedelta(seconds=seconds)
+        phases.append(
+            {
+                "key": key,
+                "started_at": begun.isoformat(),
+                "ended_at": None if n == open_phase else ended.isoformat(),
+            }
+        )
+        begun = ended
+    return {"phases": phases}
