@@ -120,7 +120,7 @@ def of(error: Exception) -> Problem:
             return Problem("invalid", errors[0].message if errors else "", errors)
         case PermissionDenied():
             return Problem("forbidden", str(error))
-        case NotFound() | Http404() | exceptions.NotFound():
+        case NotFound() | tickets.NotFound() | Http404() | exceptions.NotFound():
             return Problem("not_found", _("Nothing of yours has this address."))
         case OperationalError() | InterfaceError():
             log.warning("the database does not answer: %s", error)

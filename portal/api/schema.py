@@ -10,10 +10,9 @@ from drf_spectacular.openapi import AutoSchema
 from portal.api import problems, shapes
 from portal.api.parsing import Input
 
-ALWAYS = (405, 406, 429, 500, 503)
+ALWAYS = (405, 406, 422, 429, 500, 503)
 WITH_TOKEN = (401, 403)
-WITH_BODY = (400, 413, 415, 422)
-WITH_PARAMETERS = (422,)
+WITH_BODY = (400, 413, 415)
 WITH_ID = (404,)
 CHANGING = (409,)
 HEADERS = {
@@ -68,13 +67,11 @@ class Schema(AutoSchema):
         return found
 
     def _problem_statuses(self) -> list[int]:
-        parameters = {parameter["in"] for parameter in self._get_parameters()}
         groups = [
             (ALWAYS, True),
             (WITH_TOKEN, not getattr(self.view, "public", False)),
             (WITH_BODY, self.method in ("POST", "PATCH")),
-            (WITH_PARAMETERS, "query" in parameters),
-            (WITH_ID, "path" in parameters),
+            (WITH_ID, "{" in self.path),
             (CHANGING, self.method in ("POST", "PATCH", "DELETE")),
         ]
         return sorted({status for statuses, applies in groups if applies for status in statuses})

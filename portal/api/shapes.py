@@ -199,6 +199,7 @@ class Opened(_Shape):
     method = s.ChoiceField(choices=["POST"])
     field = s.ChoiceField(choices=["ticket"])
     content_type = s.ChoiceField(choices=["application/x-www-form-urlencoded"])
+    origin = s.URLField(help_text=_("Value of the header Origin that the form must carry."))
 
 
 class Event(_Shape):

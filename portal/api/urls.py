@@ -6,11 +6,13 @@ from django.urls import path, re_path
 
 from portal.api.views import catalogue, desktops
 from portal.api.views.base import Nowhere
+from portal.api.views.docs import docs
 from portal.api.views.schema import SchemaView
 
 app_name = "api"
 urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
+    path("api/docs/", docs, name="docs"),
     path("api/v1/plans/", catalogue.PlansView.as_view(), name="plans"),
     path("api/v1/setups/", catalogue.SetupsView.as_view(), name="setups"),
     path("api/v1/desktops/", desktops.DesktopsView.as_view(), name="desktops"),

@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -33,6 +33,14 @@ class Door(APIView):
     metadata_class = None
     schema = Schema()
     public = False
+    parameters: frozenset[str] = frozenset()  # what the query may say
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        unknown = sorted(set(request.query_params) - self.parameters)
+        if unknown:  # a parameter that is misspelt shall not be ignored in silence
+            message = ErrorDetail(_("There is no such parameter."), code="unknown_parameter")
+            raise ValidationError({name[:80]: [message] for name in unknown[:20]})
 
     def finalize_response(
         self, request: Request, response: Any, *args: Any, **kwargs: Any
@@ -57,6 +65,7 @@ class Nowhere(PublicDoor):
     schema = None  # type: ignore[assignment]
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.parameters = frozenset(request.query_params)
         super().initial(request, *args, **kwargs)
         raise _lost(request._request)
 

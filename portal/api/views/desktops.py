@@ -6,6 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -42,6 +43,8 @@ ONCE = OpenApiParameter(
 
 
 class DesktopsView(Door):
+    parameters = frozenset({"limit", "cursor"})
+
     @extend_schema(
         operation_id="listDesktops",
         tags=TAGS,
@@ -138,7 +141,10 @@ class OpenView(Door):
         operation_id="openDesktop",
         tags=TAGS,
         summary=_("A way in: an address and a one-time ticket"),
-        description=_("POST the ticket as a form to the address, in a browser, within seconds."),
+        description=_(
+            "Within half a minute, POST the field `ticket` as a form to `address`, with the header"
+            " `Origin` as `origin` says. The answer is a redirect with a cookie for that desktop."
+        ),
         request=shapes.OpenInput,
         responses=shapes.Opened,
     )
@@ -154,11 +160,14 @@ class OpenView(Door):
                 "method": "POST",
                 "field": "ticket",
                 "content_type": "application/x-www-form-urlencoded",
+                "origin": settings.ATELIER.portal_origin,
             }
         )
 
 
 class TimelineView(Door):
+    parameters = frozenset({"after"})
+
     @extend_schema(
         operation_id="readTimeline",
         tags=TAGS,

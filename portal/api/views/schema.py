@@ -19,17 +19,18 @@ class SchemaView(PublicDoor):
     """JSON, unless YAML is asked for by Accept or `?format=yaml`."""
 
     schema = None  # type: ignore[assignment]
+    parameters = frozenset({"format"})
     renderer_classes = [JSONRenderer, OpenApiJsonRenderer2, OpenApiYamlRenderer]
 
     def get(self, request: Request) -> Response:
-        return Response(_document(get_language()))
+        return Response(document(get_language()))
 
 
 @lru_cache(maxsize=8)
-def _document(_language: str | None) -> dict[str, Any]:
+def document(_language: str | None) -> dict[str, Any]:
     """It changes with the code alone, and takes a while to make."""
     generator = SchemaGenerator()  # type: ignore[no-untyped-call]
-    document: dict[str, Any] = generator.get_schema(  # type: ignore[no-untyped-call]
+    described: dict[str, Any] = generator.get_schema(  # type: ignore[no-untyped-call]
         request=None, public=True
     )
-    return document
+    return described
