@@ -163,7 +163,7 @@ def redirect(location: str, desk_origin: str, *, app: bool) -> str:
     """
     try:
         parts = urlsplit(location)
-        name = (parts.hostname or "").lower()
+        name, _port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return ""
     if location.startswith(("//", "/\\", "\\")) or not location.isprintable():

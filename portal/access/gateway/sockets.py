@@ -84,9 +84,19 @@ async def carry(
         code = await _both_ways(outer, inner, held)
     finally:
         await asyncio.gather(_close(inner, code), _close(outer, code))
-        if request.transport is not None:
-            request.transport.close()
+        _hang_up(request)
     return outer
+
+
+def _hang_up(request: web.BaseRequest) -> None:
+    """Now, even if what we said last is still waiting for a browser that does not read."""
+    transport = request.transport
+    if transport is None:
+        return
+    if transport.get_write_buffer_size():
+        transport.abort()
+    else:
+        transport.close()
 
 
 async def _both_ways(outer: web.WebSocketResponse, inner: Any, held: Held) -> int:

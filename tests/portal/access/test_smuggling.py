@@ -39,9 +39,7 @@ CORPUS: dict[str, bytes] = {
     + EVIL,
     "TE unknown": P + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + EVIL,
     "TE, chunked not last": P + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n" + EVIL,
-    "TE with a space before the colon": P
-    + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"
-    + EVIL,
+    "TE with a space before the colon": P + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n" + EVIL,
     "TE on a folded line": P + b"X-A: b\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + EVIL,
     "TE with a vertical tab": P + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n" + EVIL,
     "two different lengths": P + b"Content-Length: 5\r\nContent-Length: 0\r\n\r\nhello",

@@ -41,6 +41,13 @@ class Background:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(seconds)
 
     def end(self) -> None:
+        async def rest() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for one in others:
+                one.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        self.run(rest())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
         self.loop.close()
