@@ -1,0 +1,114 @@
+"""Where a session runs, what it says to the outside, and how its streamer is started.
+
+Imports next to nothing: all this happens before the streamer's long start.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+HOME = Path(os.environ.get("HOME", "/home/desk"))
+RUN = Path(os.environ.get("DESK_RUN", "/run/desk"))
+SETUP = Path(os.environ.get("DESK_SETUP", "/opt/setup"))
+STREAMER = os.environ.get("DESK_STREAMER", "/opt/selkies/bin/python")
+SECRET = os.environ.get("DESK_SECRET", "")
+DISPLAY = os.environ.get("DISPLAY", ":0")
+SOUND = os.environ.get("DESK_AUDIO") != "no" and shutil.which("pulseaudio") is not None
+STREAM = RUN / "stream.sock"
+
+UTC = timezone.utc  # noqa: UP017 - the session also runs where Python is older
+
+
+def say(message: str) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S.%f} session: {message}", flush=True)  # noqa: T201
+
+
+def environment(**more: str) -> dict[str, str]:
+    """For everything inside; the secret is the streamer's alone."""
+    kept = {name: value for name, value in os.environ.items() if name != "DESK_SECRET"}
+    return kept | {
+        "DISPLAY": DISPLAY,
+        "XAUTHORITY": str(RUN / "xauth"),
+        "XDG_RUNTIME_DIR": str(RUN),
+        "XDG_DATA_DIRS": f"{HERE}:/usr/local/share:/usr/share",  # the windows' theme is here
+        "GDK_BACKEND": "x11",
+        "GTK2_RC_FILES": str(HERE / "gtkrc"),
+        "NO_AT_BRIDGE": "1",
+        **more,
+    }
+
+
+class Marks:
+    """How far the start has come; written whole or not at all."""
+
+    def __init__(self) -> None:
+        self.phases: list[dict[str, str | None]] = []
+
+    def begin(self, key: str) -> None:
+        now = datetime.now(UTC).isoformat()
+        if self.phases:
+            self.phases[-1]["ended_at"] = now
+        self.phases.append({"key": key, "started_at": now, "ended_at": None})
+        self.write(ready=False)
+
+    def ready(self) -> None:
+        self.phases[-1]["ended_at"] = datetime.now(UTC).isoformat()
+        self.write(ready=True)
+
+    def write(self, *, ready: bool) -> None:
+        draft = RUN / "progress.json.new"
+        draft.write_text(json.dumps({"phases": self.phases, "ready": ready}))
+        draft.rename(RUN / "progress.json")
+
+
+def write_cookie() -> None:
+    """What opens the X server: known to nobody but this session."""
+    name, cookie = b"MIT-MAGIC-COOKIE-1", os.urandom(16)
+    entry = b"\xff\xff" + b"\0\0" * 2  # family "wild": any address, any display
+    for field in (name, cookie):
+        entry += len(field).to_bytes(2, "big") + field
+    (RUN / "xauth").write_bytes(entry)
+
+
+def furnish_home() -> None:
+    """First files of a new home; never over what is there."""
+    for source, target in [
+        ("lxterminal.conf", ".config/lxterminal/lxterminal.conf"),
+        ("pcmanfm.conf", ".config/pcmanfm/default/pcmanfm.conf"),
+        ("bashrc", ".bashrc"),
+    ]:
+        if not (HOME / target).exists():
+            (HOME / target).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(HERE / source, HOME / target)
+
+
+def start_streamer() -> int:
+    """Its process id. It takes half a second of imports before it looks for the X server."""
+    STREAM.unlink(missing_ok=True)
+    command = [
+        STREAMER, "-m", "selkies",
+        "--mode", "websockets", "--unix-socket", str(STREAM),
+        "--basic-auth-user", "desk", "--encoder", "jpeg",
+        f"--audio-enabled={'true' if SOUND else 'false'}", "--microphone-enabled=false",
+        "--webcam-enabled=false", "--gamepad-enabled=false", "--printing-enabled=false",
+        "--command-enabled=false", "--enable-sharing=false", "--second-screen=false",
+        "--file-manager-path", str(HOME), "--file-transfers", "upload,download",
+        "--enable-clipboard", "true", "--ui-title", "Atelier", "--ui-show-logo=false",
+        "--ui-sidebar-show-apps=false", "--ui-sidebar-show-gamepads=false",
+        "--ui-sidebar-show-sharing=false", "--ui-sidebar-show-webcam=false",
+        "--ui-sidebar-show-gaming-mode=false",
+    ]  # fmt: skip
+    env = environment(
+        SELKIES_BASIC_AUTH_PASSWORD=SECRET,
+        PULSE_SERVER=f"unix:{RUN}/pulse/native",
+        # It calls nobody, and reading the list of authorities costs it a tenth of its start.
+        SSL_CERT_FILE=os.devnull,
+    )
+    sys.stdout.flush()
+    return os.posix_spawn(STREAMER, command, env)

@@ -1,0 +1,225 @@
+"""The parts of a running session, and what happens when one of them ends."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from place import (
+    DISPLAY,
+    HERE,
+    HOME,
+    RUN,
+    SECRET,
+    SETUP,
+    SOUND,
+    STREAM,
+    Marks,
+    environment,
+    say,
+    start_streamer,
+)
+
+SCREEN = "4096x2160x24"  # the largest size a browser window may ask for
+# Mode line of the first size; set by xrandr before anything is drawn (gtf 1280 800 60).
+FIRST_MODE = ["83.5", "1280", "1352", "1480", "1680", "800", "803", "809", "831"]
+STREAMER_MAY_DIE = 5  # this often within STREAMER_MEMORY_S before the session gives up
+STREAMER_MEMORY_S = 60.0
+HEALTHY_WITHIN_S = 60.0
+X_WITHIN_S = 20.0
+# A sink whose monitor the streamer listens to.
+PULSEAUDIO = [
+    "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-level=error",
+    "--realtime=no", "--high-priority=no",
+    "-L", "module-native-protocol-unix", "-L", "module-null-sink sink_name=output",
+]  # fmt: skip
+
+
+def run(marks: Marks, streamer: int) -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        return asyncio.run(_live(marks, streamer))
+    except (TimeoutError, OSError, RuntimeError) as error:
+        say(f"ends: {error}")
+        return 1
+
+
+async def _live(marks: Marks, first_streamer: int) -> int:
+    server = await _x_server()
+    await _first_size()
+    parts = [
+        _ended(server),
+        _keep("openbox", "--config-file", str(HERE / "openbox.xml")),
+        _keep_streaming(first_streamer),
+    ]
+    if SOUND:
+        parts.append(_keep(*PULSEAUDIO))
+    for app in os.environ.get("DESK_APPS", "").split():
+        name, _, port = app.partition(":")
+        parts.append(_relay(name, int(port)))
+    tasks = [asyncio.create_task(part) for part in parts]
+    starts = asyncio.create_task(_healthy())
+    await asyncio.wait([*tasks, starts], return_when=asyncio.FIRST_COMPLETED)
+    if starts.done() and not starts.exception():
+        marks.ready()
+        say("ready")
+        # After the streamer, which would otherwise share the processor with them.
+        tasks.append(asyncio.create_task(_furniture()))
+        if os.access(SETUP / "start", os.X_OK):
+            tasks.append(asyncio.create_task(_keep(str(SETUP / "start"))))
+    else:
+        tasks.append(starts)
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+    for task in done:
+        say(f"ends: {task.exception()}")
+    return 1
+
+
+# --- Programs -----------------------------------------------------------------------------------
+
+
+async def _spawn(*command: str, keep_open: tuple[int, ...] = ()) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        env=environment(),
+        cwd=HOME,
+        pass_fds=keep_open,
+    )
+
+
+async def _run(*command: str) -> int:
+    return await (await _spawn(*command)).wait()
+
+
+async def _keep(*command: str) -> None:
+    """A program that belongs to the desktop: started again when it ends, ever more slowly."""
+    pause_s = 0.5
+    while True:
+        began = time.monotonic()
+        code = await _run(*command)
+        say(f"{command[0]} ended with {code}")
+        pause_s = 0.5 if time.monotonic() - began > 30 else min(pause_s * 2, 30)
+        await asyncio.sleep(pause_s)
+
+
+async def _ended(server: asyncio.subprocess.Process) -> None:
+    raise RuntimeError(f"the X server ended with {await server.wait()}")
+
+
+async def _x_server() -> asyncio.subprocess.Process:
+    """X on a socket file alone; back once it answers."""
+    with suppress(FileExistsError):
+        Path("/tmp/.X11-unix").mkdir(mode=0o1777)  # noqa: S108 - where X clients look
+    read_end, write_end = os.pipe()
+    server = await _spawn(
+        "Xvfb", DISPLAY, "-screen", "0", SCREEN, "-nolisten", "tcp", "-nolisten", "local",
+        "-auth", str(RUN / "xauth"), "-noreset", "-s", "0", "-dpms", "+extension", "RANDR",
+        "-displayfd", str(write_end), keep_open=(write_end,),
+    )  # fmt: skip
+    os.close(write_end)
+    # It says its number and a line end, in two writes, when it is ready.
+    with os.fdopen(read_end, "rb") as answer:
+        said = asyncio.get_running_loop().run_in_executor(None, answer.readline)
+        if not await asyncio.wait_for(said, X_WITHIN_S):
+            raise RuntimeError(f"the X server ended with {await server.wait()}")
+    return server
+
+
+async def _first_size() -> None:
+    """Before windows are placed, or they would be centred on the largest screen."""
+    await _run("xrandr", "--newmode", "first", *FIRST_MODE)
+    await _run("xrandr", "--addmode", "screen", "first")
+    await _run("xrandr", "--output", "screen", "--mode", "first")
+    await _run("xsetroot", "-solid", "#E9E3D7", "-cursor_name", "left_ptr")
+
+
+async def _furniture() -> None:
+    """A panel, and a terminal to begin with."""
+    await _spawn("lxterminal", "--no-remote", "--geometry=100x28", "--title=Terminal")
+    await _keep("tint2", "-c", str(HERE / "tint2rc"))
+
+
+# --- The streamer -------------------------------------------------------------------------------
+
+
+async def _keep_streaming(pid: int) -> None:
+    """Start the streamer again when it dies; give up when it dies all the time."""
+    deaths: list[float] = []
+    while True:
+        code = await _wait(pid)
+        now = time.monotonic()
+        deaths = [death for death in deaths if now - death < STREAMER_MEMORY_S] + [now]
+        say(f"the streamer ended with {code}, {len(deaths)} times lately")
+        if len(deaths) > STREAMER_MAY_DIE:
+            raise RuntimeError("the streamer does not stay alive")
+        pid = start_streamer()
+
+
+async def _wait(pid: int) -> int:
+    """What a child that asyncio has not started ended with."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+    handle = os.pidfd_open(pid)
+    loop.add_reader(handle, lambda: ended.done() or ended.set_result(None))
+    try:
+        await ended
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+async def _healthy() -> None:
+    """Ask the streamer itself, as a browser's first request would."""
+    login = base64.b64encode(f"desk:{SECRET}".encode()).decode()
+    question = f"GET /api/health HTTP/1.0\r\nHost: desk\r\nAuthorization: Basic {login}\r\n\r\n"
+    deadline = time.monotonic() + HEALTHY_WITHIN_S
+    while True:
+        with suppress(OSError, asyncio.TimeoutError):
+            reader, writer = await asyncio.open_unix_connection(str(STREAM))
+            try:
+                writer.write(question.encode())
+                answer = await asyncio.wait_for(reader.read(64), 5)
+            finally:
+                writer.close()
+            if b" 200 " in answer:
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the streamer was not healthy within {HEALTHY_WITHIN_S:g} s")
+        await asyncio.sleep(0.01)
+
+
+# --- Apps ---------------------------------------------------------------------------------------
+
+
+async def _relay(name: str, port: int) -> None:
+    """An app's TCP port, which nobody outside can see, as a socket file that the gateway can."""
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            writer.close()  # the app is not up yet: the gateway words that
+            return
+        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
+        for one in (inner_writer, writer):
+            one.close()
+
+    server = await asyncio.start_unix_server(connect, path=str(RUN / f"app-{name}.sock"))
+    await server.serve_forever()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    with suppress(OSError):
+        writer.write_eof()
