@@ -205,9 +205,12 @@ TEMPLATES = [
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "portal.accounts.passwords.NotLikeTheAddress",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
+    {"NAME": "portal.accounts.passwords.LongEnough"},
+    {"NAME": "portal.accounts.passwords.NotCommon"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "desktops:list"
@@ -240,6 +243,20 @@ MFA_ADAPTER = "portal.accounts.adapter.SecondFactorAdapter"
 MFA_TOTP_TOLERANCE = 1  # clocks of phones drift
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Atelier"
+
+UNFOLD = {  # the operators' pages
+    "SITE_TITLE": "Atelier",
+    "SITE_HEADER": "Atelier",
+    "SITE_SYMBOL": "palette",
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "#f3f4fc", "100": "#e5e8f8", "200": "#cdd4ef", "300": "#a3b0e6",
+            "400": "#87a3ff", "500": "#4f66e0", "600": "#2237c3", "700": "#1d2fa6",
+            "800": "#1b2a98", "900": "#16226f", "950": "#0a0f24",
+        }
+    },
+}  # fmt: skip
 
 # --- Cookies ------------------------------------------------------------------------------------
 # Cookies ignore ports, so the port is part of their names: two copies on one machine would log

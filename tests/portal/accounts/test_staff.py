@@ -62,6 +62,18 @@ def test_staff_with_a_second_step_see_every_list(armed, alice, browser):
     assert token.hash not in page
 
 
+def test_secrets_of_libraries_are_not_on_show(db):
+    shown = {model._meta.app_label for model in admin.site._registry}
+    assert shown <= {"accounts", "catalog"}
+    assert "mfa.authenticator" not in {model._meta.label_lower for model in admin.site._registry}
+
+
+def test_only_staff_pages_may_evaluate(armed, browser):
+    browser.force_login(armed)
+    assert "'unsafe-eval'" in browser.get("/staff/")["Content-Security-Policy"]
+    assert "unsafe" not in browser.get("/settings/")["Content-Security-Policy"]
+
+
 def test_what_staff_look_at_is_written_down(armed, alice, browser):
     browser.force_login(armed)
     browser.get(f"/staff/accounts/user/{alice.id}/change/")
