@@ -98,16 +98,12 @@ def plan_table() -> dict[str, Any]:
     rows = []
     for plan in offers.plans():
         here = stock.get(plan.gpu_class_id or "")
-        price = _price(book, plan.slug)
-        currency = book.currency if book else ""
+        shown = _shown(book, plan.slug)
         rows.append(
             PlanRow(
                 plan=plan,
                 card=_card(plan),
-                hour=_shown(price and price.running_micros_per_hour, currency),
-                hour_exact=_exact(price and price.running_micros_per_hour, currency),
-                evening=_shown(price and price.running_micros_per_hour * EVENING_H, currency),
-                disk_day=_shown(price and price.disk_micros_per_hour * 24, currency),
+                **shown,
                 stock=walls.strip(here),
             )
         )
@@ -138,12 +134,17 @@ def _price(book: Prices | None, plan: str) -> Price | None:
         return None
 
 
-def _shown(micros: int | None, currency: str) -> str:
-    return "" if micros is None else money.format(micros, currency)
-
-
-def _exact(micros: int | None, currency: str) -> str:
-    return "" if micros is None else money.exact(micros, currency)
+def _shown(book: Prices | None, plan: str) -> dict[str, str]:
+    price = _price(book, plan)
+    if book is None or price is None:
+        return {"hour": "", "hour_exact": "", "evening": "", "disk_day": ""}
+    hour = price.running_micros_per_hour
+    return {
+        "hour": money.format(hour, book.currency),
+        "hour_exact": money.exact(hour, book.currency),
+        "evening": money.format(hour * EVENING_H, book.currency),
+        "disk_day": money.format(price.disk_micros_per_hour * 24, book.currency),
+    }
 
 
 def steps(start: Start | None = None) -> list[Step]:

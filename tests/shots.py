@@ -96,6 +96,14 @@ def _open_menu(page: Page) -> None:
 ACTS = {"sign up": _sign_up, "sign up badly": _sign_up_badly, "open the menu": _open_menu}
 
 
+# Fonts and pictures are there; those below the fold too.
+SETTLED = """async () => {
+  await document.fonts.ready;
+  document.querySelectorAll("img[loading=lazy]").forEach((image) => { image.loading = "eager"; });
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => {})));
+}"""
+
+
 def main(words: list[str]) -> int:
     if not words:
         sys.stderr.write(f"{__doc__}\n")
@@ -227,11 +235,7 @@ def _take(context: BrowserContext, base: str, shot: Shot, path: Path) -> list[st
     answer = page.goto(base + shot.path)
     if shot.act:
         ACTS[shot.act](page)
-    page.evaluate("document.fonts.ready")
-    page.evaluate(
-        "document.querySelectorAll('img[loading=lazy]').forEach(i => { i.loading = 'eager'; })"
-    )
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.evaluate(SETTLED)
     too_wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     page.screenshot(path=path, full_page=True)
     page.close()
