@@ -216,6 +216,7 @@ def test_a_download_is_cut_when_the_right_ends(world: World) -> None:
 
     for answer in (endless, waits):
         world.desktop.answer = answer
+        eventually(lambda: not world.gateway.live.open, what="the one before is gone")
         world.let_in(world.session, world.desk)
         with world.dial(seconds=8) as one:
             head = f"GET / HTTP/1.1\r\nHost: {world.host()}\r\nCookie: {world.cookie()}\r\n\r\n"
