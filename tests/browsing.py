@@ -10,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.running import eventually
 
@@ -91,7 +92,10 @@ def until_painted(desk: Page, *, seconds: float = 30) -> None:
 
 def painted(desk: Page) -> bool:
     """The terminal's dark ground is on the screen: not a blank page, not a spinner."""
-    return share_of(desk, (23, 26, 34), TERMINAL) > 0.5
+    try:
+        return share_of(desk, (23, 26, 34), TERMINAL) > 0.5
+    except PlaywrightError:  # no picture can be taken while one page makes way for the next
+        return False
 
 
 def share_of(
