@@ -334,6 +334,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_PATCH": False,
+    "SORT_OPERATIONS": False,  # as portal/api/urls.py tells them
 }
 
 LOGGING = {

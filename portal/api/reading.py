@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from portal.api import schema
 from portal.api.problems import KINDS
 
 Document = dict[str, Any]
+# These may come from anywhere; they are told once for all.
+EVERYWHERE = {*schema.ALWAYS, *schema.WITH_TOKEN, *schema.WITH_BODY}
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -56,10 +59,6 @@ class Row:
     title: str
 
 
-# These may come from anywhere, so they are told once for all.
-EVERYWHERE = {400, 401, 405, 406, 413, 415, 429, 500, 503}
-
-
 def operations(document: Document) -> Iterator[Operation]:
     for path, methods in document["paths"].items():
         for method in METHODS:
@@ -92,7 +91,7 @@ def _operation(document: Document, method: str, path: str, said: Document) -> Op
         method=method.upper(),
         path=path,
         summary=said["summary"],
-        text=said.get("description", ""),
+        text=_plain(said),
         public=not said.get("security"),
         parameters=[_parameter(one) for one in said.get("parameters", []) if one["in"] != "path"],
         body=list(_fields(document["components"]["schemas"][name])) if name else [],
@@ -101,8 +100,9 @@ def _operation(document: Document, method: str, path: str, said: Document) -> Op
         many=kind.endswith("[]"),
         codes=[
             code
-            for code, row in KINDS.items()
-            if row.status not in EVERYWHERE and str(row.status) in said["responses"]
+            for response in said["responses"].values()
+            for code in response.get("x-codes", [])
+            if code not in EVERYWHERE
         ],
     )
 
@@ -110,15 +110,18 @@ def _operation(document: Document, method: str, path: str, said: Document) -> Op
 def _parameter(said: Document) -> Field:
     kind, shape = _kind(said["schema"])
     where = f"{said['in']}, {kind}"
-    text = said.get("description", "")
-    return Field(said["name"], where, text, said.get("required", False), shape)
+    return Field(said["name"], where, _plain(said), said.get("required", False), shape)
 
 
 def _fields(shape: Document) -> Iterator[Field]:
     required = shape.get("required", [])
     for name, said in shape["properties"].items():
         kind, refers = _kind(said)
-        yield Field(name, kind, said.get("description", ""), name in required, refers)
+        yield Field(name, kind, _plain(said), name in required, refers)
+
+
+def _plain(said: Document) -> str:
+    return str(said.get("description", "")).replace("`", "")
 
 
 def _kind(said: Document) -> tuple[str, str]:

@@ -10,11 +10,18 @@ from drf_spectacular.openapi import AutoSchema
 from portal.api import problems, shapes
 from portal.api.parsing import Input
 
-ALWAYS = (405, 406, 422, 429, 500, 503)
-WITH_TOKEN = (401, 403)
-WITH_BODY = (400, 413, 415)
-WITH_ID = (404,)
-CHANGING = (409,)
+# Codes of problems by what an operation is; a view adds its own in `refuses`.
+ALWAYS = (
+    "method_not_allowed",
+    "not_acceptable",
+    "invalid",
+    "throttled",
+    "internal",
+    "unavailable",
+)
+WITH_TOKEN = ("not_authenticated", "invalid_token", "forbidden")
+WITH_BODY = ("malformed", "too_large", "unsupported_media_type")
+WITH_ID = ("not_found",)
 HEADERS = {
     201: {"Location": "Where the new one is."},
     401: {"WWW-Authenticate": "How to say who asks."},
@@ -42,11 +49,12 @@ class Schema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         found: dict[str, Any] = super()._get_response_bodies(direction)
-        for status in self._problem_statuses():
+        for status, codes in self._problems().items():
             response: dict[str, Any] = self._get_response_for_code(  # type: ignore[no-untyped-call]
                 shapes.Problem, str(status), [problems.CONTENT_TYPE], direction
             )
-            found[str(status)] = response | {"description": _described(status)}
+            told = {"description": ", ".join(f"`{code}`" for code in codes), "x-codes": codes}
+            found[str(status)] = response | told
         for status, headers in HEADERS.items():
             if str(status) in found:
                 found[str(status)]["headers"] = {
@@ -66,17 +74,18 @@ class Schema(AutoSchema):
             found["additionalProperties"] = False
         return found
 
-    def _problem_statuses(self) -> list[int]:
+    def _problems(self) -> dict[int, list[str]]:
+        """Status → codes of the problems that this operation may answer with."""
         groups = [
             (ALWAYS, True),
             (WITH_TOKEN, not getattr(self.view, "public", False)),
-            (WITH_BODY, self.method in ("POST", "PATCH")),
+            (WITH_BODY, self.method != "GET"),
             (WITH_ID, "{" in self.path),
-            (CHANGING, self.method in ("POST", "PATCH", "DELETE")),
+            (getattr(self.view, "refuses", {}).get(self.method, ()), True),
         ]
-        return sorted({status for statuses, applies in groups if applies for status in statuses})
-
-
-def _described(status: int) -> str:
-    codes = [code for code, kind in problems.KINDS.items() if kind.status == status]
-    return "`" + "`, `".join(codes) + "`"
+        codes = {code for group, applies in groups if applies for code in group}
+        found: dict[int, list[str]] = {}
+        for code, kind in problems.KINDS.items():
+            if code in codes:
+                found.setdefault(kind.status, []).append(code)
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
@@ -31,9 +32,11 @@ class Door(APIView):
     parser_classes = [SmallJSON]
     renderer_classes = [JSONRenderer]
     metadata_class = None
+    http_method_names = ["get", "head", "post", "patch", "delete"]
     schema = Schema()
     public = False
     parameters: frozenset[str] = frozenset()  # what the query may say
+    refuses: Mapping[str, tuple[str, ...]] = {}  # method → codes of problems of its own
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -22,6 +22,7 @@ from provisioner import desktops, timeline
 from provisioner.desktops import Desktop, Spec
 
 TAGS = ["desktops"]
+NAMES = ("name_empty", "name_too_long", "name_unprintable")
 TIMELINE_MAX = 500
 SEQ_MAX = 2**31 - 1
 
@@ -44,6 +45,12 @@ ONCE = OpenApiParameter(
 
 class DesktopsView(Door):
     parameters = frozenset({"limit", "cursor"})
+    refuses = {
+        "POST": (
+            *("unknown_plan", "unknown_setup", "vram_too_small", "name_taken", *NAMES),
+            *("idempotency_key_malformed", "idempotency_key_reused"),
+        )
+    }
 
     @extend_schema(
         operation_id="listDesktops",
@@ -79,6 +86,8 @@ class DesktopsView(Door):
 
 
 class DesktopView(Door):
+    refuses = {"PATCH": ("name_taken", "not_now", *NAMES)}
+
     @extend_schema(
         operation_id="readDesktop",
         tags=TAGS,
@@ -112,6 +121,8 @@ class DesktopView(Door):
 
 
 class StartView(Door):
+    refuses = {"POST": ("not_now",)}
+
     @extend_schema(
         operation_id="startDesktop",
         tags=TAGS,
@@ -125,6 +136,8 @@ class StartView(Door):
 
 
 class StopView(Door):
+    refuses = {"POST": ("not_now",)}
+
     @extend_schema(
         operation_id="stopDesktop",
         tags=TAGS,
@@ -137,6 +150,8 @@ class StopView(Door):
 
 
 class OpenView(Door):
+    refuses = {"POST": ("not_running", "unknown_app")}
+
     @extend_schema(
         operation_id="openDesktop",
         tags=TAGS,
