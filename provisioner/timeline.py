@@ -54,9 +54,10 @@ def append(
     )
 
 
-def entries(desktop_id: UUID) -> list[Transition]:
-    """Everything that became of it, oldest first."""
-    return list(Transition.objects.filter(desktop_id=desktop_id).order_by("seq"))
+def entries(desktop_id: UUID, *, newest: int | None = None) -> list[Transition]:
+    """Everything that became of it, or the newest so many, oldest first."""
+    rows = Transition.objects.filter(desktop_id=desktop_id).order_by("-seq")
+    return list(rows[:newest])[::-1]
 
 
 def ready_intervals(

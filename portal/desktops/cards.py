@@ -234,7 +234,9 @@ def _cause(desktop: Desktop, status: Status, known: dict[str, str]) -> Cause | N
 
 def _events(desktop: Desktop, known: dict[str, str]) -> list[history.Event]:
     """The latest of what happened; all of it is in the API's timeline."""
-    return history.told(timeline.entries(desktop.id), **known)[:EVENTS_SHOWN]
+    # Several entries may be told as one event, so more are read than shown; but never all.
+    past = timeline.entries(desktop.id, newest=4 * EVENTS_SHOWN)
+    return history.told(past, **known)[:EVENTS_SHOWN]
 
 
 def _limits(desktop: Desktop) -> str:
