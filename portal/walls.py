@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal.catalog.models import Setup
+from portal.templatetags.atelier import in_language
 from provisioner.queue import Stock
 
 PHASES = ("card", "disk", "setup", "desktop")
@@ -72,16 +73,14 @@ def hang(setups: list[Setup]) -> list[Hung]:
 
 def front(setups: list[Setup]) -> list[Picture]:
     """Five pictures for the first screen; with the maker's name where they are setups."""
-    from portal.templatetags.atelier import in_language
-
     offered = {setup.cover.removesuffix(".webp"): setup for setup in setups}
     return [
         Picture(
             cover=f"covers/{name}.webp",
             title=in_language(offered[name], "title") if name in offered else str(title),
-            maker=offered[name].creator if name in offered else _("drawn by code"),
+            maker=offered[name].creator if name in offered else "" if n else _("drawn by code"),
         )
-        for name, title in FRONT
+        for n, (name, title) in enumerate(FRONT)
     ]
 
 

@@ -18,7 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests import servers
+from tests import browsing, servers
 from tests.running import ROOT, free_port
 
 if TYPE_CHECKING:
@@ -173,7 +173,9 @@ def _walk(base: str, shots: list[Shot], folder: Path, patterns: list[str]) -> li
 
     complaints: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=browsing.CHROMIUM, args=browsing.FLAGS
+        )
         for who in sorted({shot.who for shot in shots}):
             state = _signed_in(browser, base, who) if who else None
             for name, context in _contexts(browser, state):
@@ -184,17 +186,6 @@ def _walk(base: str, shots: list[Shot], folder: Path, patterns: list[str]) -> li
                 context.close()
         browser.close()
     return complaints
-
-
-def _chromium() -> str | None:
-    return next(
-        (
-            path
-            for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser")
-            if Path(path).exists()
-        ),
-        None,
-    )
 
 
 def _signed_in(browser: Browser, base: str, who: str) -> Any:
