@@ -154,3 +154,37 @@ def test_an_open_desktop_closes_when_its_person_logs_out(
     eventually(lambda: desk.evaluate("1") and bool(closed), seconds=6, what="the socket closes")
     assert desk.evaluate("fetch('/').then(answer => answer.status)") == 401
     context.close()
+
+
+def test_size_clipboard_and_files_cross_over(page: Page, platform: Platform) -> None:
+    launch(page, platform.url, plan="files")
+    desk = open_desktop(page)
+
+    desk.set_viewport_size({"width": 1000, "height": 700})
+    browsing.type_command(
+        desk,
+        "until xrandr | grep -q 'current 1000 x 700'; do sleep 0.1; done; " + ground(GREEN),
+    )
+    reads(desk, GREEN)
+
+    upload = desk.evaluate(
+        "async () => (await fetch('/api/upload', {method: 'POST', body: 'from outside', headers:"
+        " {'X-Upload-Path': 'note.txt', 'Content-Type': 'application/octet-stream'}})).status"
+    )
+    assert upload == 200
+    browsing.type_command(desk, f"grep -q outside note.txt && {ground(BLUE)}")
+    reads(desk, BLUE)
+
+    origin = desk.evaluate("location.origin")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=origin)
+    desk.evaluate("navigator.clipboard.writeText('echo carried >carried.txt')")
+    desk.evaluate("window.dispatchEvent(new Event('focus'))")
+
+    def pasted() -> bool:
+        desk.mouse.click(TERMINAL[0] + 200, TERMINAL[1] + 150)
+        desk.keyboard.press("Control+Shift+V")
+        desk.keyboard.press("Enter")
+        return bool(desk.evaluate("fetch('/api/files/carried.txt').then(answer => answer.ok)"))
+
+    eventually(pasted, seconds=20, what="the clipboard")
+    desk.close()
