@@ -92,7 +92,7 @@ def _operation(document: Document, method: str, path: str, said: Document) -> Op
         path=path,
         summary=said["summary"],
         text=_plain(said),
-        public=not said.get("security"),
+        public=not any(said.get("security", [])),
         parameters=[_parameter(one) for one in said.get("parameters", []) if one["in"] != "path"],
         body=list(_fields(document["components"]["schemas"][name])) if name else [],
         success=f"{status} {HTTPStatus(int(status)).phrase}",

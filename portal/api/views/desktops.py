@@ -29,7 +29,7 @@ SEQ_MAX = 2**31 - 1
 LIMIT = OpenApiParameter(
     "limit",
     {"type": "integer", "minimum": 1, "maximum": paging.PAGE_MAX, "default": paging.PAGE},
-    description=_("How many."),
+    description=_("How many: 20 unless you say, 50 at most."),
 )
 CURSOR = OpenApiParameter("cursor", str, description=_("As `next` of the page before says."))
 ONCE = OpenApiParameter(

@@ -29,6 +29,10 @@ def test_every_operation_shape_and_problem_is_on_the_page() -> None:
         assert f'id="{code}"' in html
 
 
+def test_it_says_what_needs_no_token() -> None:
+    assert page().count("needs no token") == 2
+
+
 def test_every_link_within_the_page_leads_somewhere() -> None:
     html = page()
     targets = set(re.findall(r'\bid="([^"]+)"', html))

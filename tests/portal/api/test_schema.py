@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from typing import Any
 import pytest
 import schemathesis
 import uvicorn
-from django.core.asgi import get_asgi_application
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from portal.accounts.models import User
 from portal.api.problems import KINDS
+from portal.asgi import BODY_MAX, application
 from tests.portal.api.conftest import Program, Tokened
 from tests.portal.desktops.conftest import Make
 
@@ -115,7 +116,7 @@ class _Server(uvicorn.Server):
 def address(transactional_db: None) -> Iterator[str]:
     """The whole site, served by uvicorn as in earnest, on the tests' database."""
     config = uvicorn.Config(
-        get_asgi_application(), host="127.0.0.1", port=0, log_level="error", lifespan="off"
+        application, host="127.0.0.1", port=0, log_level="error", lifespan="off"
     )
     server = _Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -179,3 +180,31 @@ def test_no_request_gets_an_undeclared_answer(
 
 def _can_be_wrong(operation: Any) -> bool:
     return bool(operation.body or operation.query or operation.path_parameters)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/desktops/", "/accounts/login/", "/nowhere"])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_huge_body_is_refused_before_it_is_kept(address: str, path: str, chunked: bool) -> None:
+    """Whoever sends it: Django would write all of it to disk before it asked who that is."""
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(256):
+            sent += 1
+            yield b"x" * 64 * 1024
+
+    port = int(address.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    headers = {"Content-Type": "application/json"}
+    try:
+        if chunked:
+            connection.request("POST", path, endless(), headers, encode_chunked=True)
+        else:
+            connection.request("POST", path, b"x" * (BODY_MAX + 1), headers)
+    except (BrokenPipeError, ConnectionResetError):
+        assert sent < 256, "it hung up, but only after everything was sent"
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert json.loads(answer.read())["code"] == "too_large"
+    connection.close()
