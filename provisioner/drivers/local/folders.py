@@ -61,7 +61,7 @@ class Folder:
         self.log = self.path / "session.log"
         self.info = self.path / "info.json"
         self.network_failed = self.path / "network-failed"
-        self.progress = self.run / "progress.json"
+        self.progress_file = self.run / "progress.json"
         self._state = self.path / "state.json"
         self._uid = self.path / "uid"
 
@@ -100,7 +100,7 @@ class Folder:
         """What the session said of itself. Written by the tenant: believe its shape only."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            fd = os.open(self.progress, flags)  # a link leads elsewhere, a pipe never ends
+            fd = os.open(self.progress_file, flags)  # a link leads elsewhere, a pipe never ends
         except OSError:
             return {}
         try:

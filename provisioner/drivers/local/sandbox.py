@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,7 +87,15 @@ def has_network() -> bool:
 
 
 def command(
-    kind: Kind, folder: Folder, view: Inside, *, uid: int, images: Path, setup: str, env: Path
+    kind: Kind,
+    folder: Folder,
+    view: Inside,
+    *,
+    uid: int,
+    images: Path,
+    setup: str,
+    env: Path,
+    devices: Sequence[Path] = (),
 ) -> list[str]:
     """The command that `spawn.sh` runs; it writes who its init is to descriptor 3."""
     session = ["/usr/bin/python3", "-S", str(view.desktop / "session.py")]
@@ -118,6 +127,8 @@ def command(
     for name in ("passwd", "group", "resolv.conf"):
         bwrap += ["--ro-bind", str(folder.etc / name), f"/etc/{name}"]
     bwrap += ["--dev", "/dev", "--proc", "/proc"]
+    for device in devices:
+        bwrap += ["--dev-bind", str(device), str(device)]
     bwrap += ["--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108
     bwrap += ["--perms", "1777", "--dir", "/tmp/.X11-unix", "--perms", "0755", "--dir", "/var"]  # noqa: S108
     if Path("/var/cache/fontconfig").exists():

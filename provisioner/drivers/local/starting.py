@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from provisioner.drivers.base import DesktopSpec
-from provisioner.drivers.local import cgroups, processes, sandbox
+from provisioner.drivers.local import cards, cgroups, processes, sandbox
 from provisioner.drivers.local.folders import Cabinet, Folder, State
 from provisioner.drivers.local.slots import Slots
 
@@ -94,6 +94,7 @@ class Starter:
             images=self.images,
             setup=spec.setup,
             env=self.env,
+            devices=cards.of_place(state.slot, wanted=spec.gpu.count if spec.gpu else 0),
         )
         environment = sandbox.environment(
             view, id=str(spec.id), secret=spec.secret, apps=state.apps
