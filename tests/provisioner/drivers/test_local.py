@@ -23,7 +23,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from provisioner.drivers.base import Driver
-from provisioner.drivers.local import cgroups, processes, sandbox
+from provisioner.drivers.local import cards, cgroups, processes, sandbox
 from provisioner.drivers.local.driver import LocalDriver
 from provisioner.drivers.local.folders import Folder, State
 from provisioner.errors import DriverError, SpecRejected
@@ -475,18 +475,16 @@ def test_a_network_that_could_not_be_made_is_named(
     eventually(lambda: "network" in look(world.driver, id).limits)
 
 
-def _controlled(kind: str) -> pytest.MarkDecorator:
-    groups, missing = cgroups.make(
-        probe := uuid4(), cgroups.Limits(memory_mib=64, cpu_millis=1000)
-    )
+def _skip_without(kind: str) -> None:
+    limits = cgroups.Limits(memory_mib=64, cpu_millis=1000)
+    groups, missing = cgroups.make(probe := uuid4(), limits)
     cgroups.remove(probe)
-    return pytest.mark.skipif(
-        not groups or kind in missing, reason=f"this machine cannot limit {kind}"
-    )
+    if not groups or kind in missing:
+        pytest.skip(f"this machine cannot limit {kind}")
 
 
-@_controlled("memory")
 def test_who_takes_too_much_memory_is_ended_and_the_desktop_lives(world: LocalWorld) -> None:
+    _skip_without("memory")
     hog = "/usr/bin/python3 -c 'x = bytearray(600 << 20); print(len(x))'; echo $? >answer"
     id = world.start(hog, memory_mib=200)
     assert world.answer(id).strip() == "137"
@@ -494,10 +492,10 @@ def test_who_takes_too_much_memory_is_ended_and_the_desktop_lives(world: LocalWo
     assert "memory" not in look(world.driver, id).limits
 
 
-@_controlled("processes")
 def test_a_fork_bomb_stays_in_its_own_room(
     world: LocalWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    _skip_without("processes")
     monkeypatch.setattr(cgroups, "PROCESSES_MAX", 100)
     id = world.start("while sleep 1000 & do :; done; sleep 1000")
     eventually(lambda: len(world.processes(id)) >= 95)
@@ -505,6 +503,18 @@ def test_a_fork_bomb_stays_in_its_own_room(
     assert look(world.driver, id).observed == Observed.READY
     world.driver.stop(id)
     assert world.processes(id) == []
+
+
+def test_each_place_sees_its_own_card_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("nvidia0", "nvidia1", "nvidia10", "nvidiactl", "nvidia-uvm", "nvidia-caps"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(cards, "DEV", tmp_path)
+    seen = [[path.name for path in cards.of_place(slot, wanted=1)] for slot in range(4)]
+    shared = ["nvidiactl", "nvidia-uvm"]
+    assert seen == [["nvidia0", *shared], ["nvidia1", *shared], ["nvidia10", *shared], []]
+    assert cards.of_place(0, wanted=0) == []
 
 
 # --- Hearing ------------------------------------------------------------------------------------
