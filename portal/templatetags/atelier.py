@@ -15,7 +15,6 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from billing import money as amounts
 from portal.desktops import lengths
 from portal.desktops.words import STATUS, sentence_space
 from provisioner.states import Status
@@ -48,16 +47,6 @@ def badge(status: str, word: str = "") -> SafeString:
         word = _("Slow") if status == "slow" else str(STATUS[Status(status)])
     html = render_to_string("components/badge.html", {"status": str(status), "word": word})
     return mark_safe(html.strip())  # noqa: S308 - rendered by a template
-
-
-@register.simple_tag
-def money(micros: int, currency: str) -> SafeString:
-    """`¥1.98`; the exact value is in the title."""
-    return format_html(
-        '<span class="tabular-nums" title="{}">{}</span>',
-        amounts.exact(micros, currency),
-        amounts.format(micros, currency),
-    )
 
 
 @register.filter
@@ -106,11 +95,6 @@ def in_chinese() -> bool:
 def in_language(row: Any, field: str) -> str:
     """`{{ setup|in_language:"title" }}`: `title_zh` or `title_en`, as the reader reads."""
     return str(getattr(row, f"{field}_{'zh' if in_chinese() else 'en'}"))
-
-
-@register.simple_tag
-def title_in_language(row: Any) -> str:
-    return in_language(row, "title")
 
 
 @register.filter

@@ -46,14 +46,6 @@
   });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 
-  // --- Typed confirmation: the button wakes up when the name is typed ---------------------------
-  for (const input of document.querySelectorAll("input[data-type-to-confirm]")) {
-    const button = input.form.querySelector("[data-confirmed-by-typing]");
-    const look = () => { button.disabled = input.value.trim() !== input.dataset.typeToConfirm; };
-    input.addEventListener("input", look);
-    look();
-  }
-
   // --- Copy -------------------------------------------------------------------------------------
   document.addEventListener("click", async (event) => {
     const button = event.target.closest?.("[data-copy]");
