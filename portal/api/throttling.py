@@ -7,7 +7,7 @@ limit protects from clumsiness, and people's work is more precious than the coun
 from __future__ import annotations
 
 import logging
-import time
+from time import time as now
 
 from allauth.account.adapter import get_adapter
 from django.core.cache import cache
@@ -37,7 +37,7 @@ class Throttle(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         kind, who, most = _counted(request)
-        window, passed_s = divmod(time.time(), WINDOW_S)
+        window, passed_s = divmod(now(), WINDOW_S)
         key = f"api:{kind}:{who}:{int(window)}"
         try:
             cache.add(key, 0, timeout=2 * WINDOW_S)
