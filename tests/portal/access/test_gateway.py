@@ -6,7 +6,6 @@ import re
 import uuid
 
 import pytest
-from aiohttp import web
 
 from portal.access.hosts import Desk
 from tests.portal.access.world import World, digest
@@ -202,30 +201,3 @@ def test_a_desktop_that_is_away_is_a_page_of_its_own_through(world: World) -> No
     assert world.ask().status == 502
     page = world.ask(more=[*PAGE, ("Accept-Language", "zh-CN")])
     assert page.status == 502 and "桌面没有回应" in page.text
-
-
-def test_a_body_of_any_length_is_carried_piece_by_piece_through(world: World) -> None:
-    """300 MB down: the gateway never holds more than a little of it."""
-    size, piece = 300, b"x" * 1_000_000
-
-    async def long(request: web.BaseRequest) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        for _each in range(size):
-            await response.write(piece)
-        return response
-
-    world.desktop.answer = long
-    with world.dial(seconds=20) as one:
-        head = f"GET / HTTP/1.1\r\nHost: {world.host()}\r\nCookie: {world.cookie()}\r\n"
-        one.sendall((head + "Connection: close\r\n\r\n").encode())
-        before, got = memory_mib(), 0
-        while data := one.recv(1 << 20):
-            got += len(data)
-        assert got > size * len(piece)
-        assert memory_mib() - before < 60
-
-
-def memory_mib() -> float:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * 4096 / 2**20
