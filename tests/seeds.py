@@ -45,7 +45,7 @@ def everything() -> dict[str, Desktop]:
     people = {name: _person(name, title) for name, title in PEOPLE.items()}
     alice = Actor(user=people["alice"], tenant=people["alice"].personal_tenant, role="owner")
     team = tenants.create_team(alice, name="Studio North")
-    Membership.objects.create(user=people["bob"], tenant=team, role=Role.MEMBER)
+    Membership.objects.create(user=people["bob"], tenant=team, role=Role.ADMIN)
     tokens.issue(people["alice"], people["alice"].personal_tenant, "Nightly renders")
     send_mail(
         "Your code",

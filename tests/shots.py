@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from tests import browsing, servers
 from tests.running import ROOT, free_port
@@ -49,6 +50,7 @@ def pages(desktops: dict[str, Any]) -> list[Shot]:
         Shot("sign-in", "/accounts/login/"),
         Shot("password-reset", "/accounts/password/reset/"),
         Shot("mailbox", "/mailbox/"),
+        Shot("api", "/api/docs/"),
         Shot("not-found", "/desktops/ink-studdies/"),
     ]
     person = [
@@ -62,6 +64,8 @@ def pages(desktops: dict[str, Any]) -> list[Shot]:
         Shot("desktop-delete", f"/desktops/{desktops['stopped'].id}/?delete=1", "alice"),
         Shot("menu", "/desktops/", "alice", "open the menu"),
         Shot("team", "/team/", "alice"),
+        Shot("team-of-many", "/team/", "bob", "work for the team"),
+        Shot("team-invite", "/team/invite/", "bob"),
         Shot("team-new", "/team/new/", "alice"),
         Shot("settings", "/settings/", "alice"),
         Shot("tokens", "/settings/tokens/", "alice"),
@@ -93,7 +97,20 @@ def _open_menu(page: Page) -> None:
     page.locator("header details:visible > summary").first.click()
 
 
-ACTS = {"sign up": _sign_up, "sign up badly": _sign_up_badly, "open the menu": _open_menu}
+def _work_for_the_team(page: Page) -> None:
+    switch = page.locator("main form[action$='/switch/'] button")
+    if switch.count():
+        switch.first.click()
+        page.wait_for_load_state()
+        page.goto(urljoin(page.url, "/team/"))
+
+
+ACTS = {
+    "work for the team": _work_for_the_team,
+    "sign up": _sign_up,
+    "sign up badly": _sign_up_badly,
+    "open the menu": _open_menu,
+}
 
 
 # Fonts and pictures are there; those below the fold too.
