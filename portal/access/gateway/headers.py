@@ -53,6 +53,7 @@ RESERVED_COOKIES = ("__host-", "__secure-", "__http-")
 # A token of RFC 9110; anything else, `_` included, is not passed on: some servers fold it to `-`.
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
 MOST_OUT = 100
+SECRET = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def to_upstream(given: Headers, *, host: str, secret: str, app: bool) -> CIMultiDict[str]:
@@ -67,16 +68,21 @@ def to_upstream(given: Headers, *, host: str, secret: str, app: bool) -> CIMulti
             wanted = low not in NEVER_IN and not low.startswith(NEVER_IN_PREFIXES)
         else:
             wanted = low in TO_STREAM
-        if wanted and NAME.fullmatch(name):
+        if wanted and NAME.fullmatch(name) and _text(value):
             passed.add(name, value)
     passed["Host"] = host
     if app:
         cookies = app_cookies(given.getall("Cookie", []))
-        if cookies:
+        if cookies and _text(cookies):
             passed["Cookie"] = cookies
     if secret:
         passed["Authorization"] = basic(secret)
     return passed
+
+
+def _text(value: str) -> bool:
+    """Not bytes that are no UTF-8: the parser marks them, and nothing could send them on."""
+    return value.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in value)
 
 
 def nominated(given: Headers) -> set[str]:
@@ -104,14 +110,14 @@ def app_cookies(lines: list[str]) -> str:
 
 
 def cookie(lines: list[str]) -> str:
-    """Our cookie; empty unless there is exactly one."""
+    """Our cookie; empty unless there is exactly one, and it looks like one of ours."""
     found = [
         pair.partition("=")[2].strip()
         for line in lines
         for pair in line.split(";")
         if pair.partition("=")[0].strip() == COOKIE
     ]
-    return found[0] if len(found) == 1 else ""
+    return found[0] if len(found) == 1 and SECRET.fullmatch(found[0]) else ""
 
 
 def to_browser(
@@ -124,7 +130,7 @@ def to_browser(
         low = name.lower()
         if low in NEVER_OUT or low.startswith(NEVER_OUT_PREFIXES) or not NAME.fullmatch(name):
             continue
-        if low in of_this_hop or len(passed) >= MOST_OUT:
+        if low in of_this_hop or len(passed) >= MOST_OUT or not _text(value):
             continue
         kept = redirect(value, desk_origin, app=app) if low == "location" else value
         if kept:
@@ -132,7 +138,7 @@ def to_browser(
     if app:
         for line in given.getall("Set-Cookie", []):
             tamed = _tame(line)
-            if tamed:
+            if tamed and _text(tamed):
                 passed.add("Set-Cookie", tamed)
     passed.update(ours())
     # Added, not replaced: where the desktop has a policy of its own, both hold.

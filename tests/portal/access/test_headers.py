@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 
 import pytest
@@ -75,6 +76,28 @@ def test_an_app_hears_its_own_headers_and_cookies(world: World) -> None:
     assert heard.get("X-Gradio") == ["1"]
     assert heard.get("Cookie") == ["theme=dark; session=app"]
     assert not heard.get("X-Odd_One")
+
+
+def test_bytes_that_are_no_text_go_nowhere_and_break_nothing(world: World) -> None:
+    for cookie in ("__Host-desk=\xff", "__Host-desk=a b", "__Host-desk=" + "a" * 200, "\xff=\xfe"):
+        assert world.ask(cookie=cookie).status == 401
+    world.let_in("s", world.app)
+    more = [("X-Bytes", "\xff"), ("X-Text", "plain")]
+    assert world.ask(desk=world.app, cookie="__Host-desk=s; a=\xff", more=more).status == 200
+    heard = world.desktop.heard[0]
+    assert not heard.get("X-Bytes") and not heard.get("Cookie") and heard.get("X-Text")
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        said = b"HTTP/1.1 200 OK\r\nX-Bytes: \xff\r\nX-Text: \xe6\xa1\x8c\r\n"
+        request.transport.write(said + b"Content-Length: 0\r\n\r\n")
+        await asyncio.sleep(0.2)
+        raise ConnectionError
+
+    world.desktop.answer = answer
+    reply = world.ask()
+    assert reply.status == 200
+    assert not reply.get("X-Bytes") and reply.get("X-Text")
 
 
 def test_what_a_header_nominates_ends_here(world: World) -> None:
