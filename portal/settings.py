@@ -1,108 +1,17 @@
-"""Every setting of the platform, read from the environment in one place, typed and loud.
-
-A wrong or missing value stops the process with one line that names the variable. `./dev up` sets
-what the embedded default needs; production sets DATABASE_URL, BROKER_URL, ATELIER_SECRET_KEY and
-the addresses, and changes nothing else.
-"""
+"""Django's settings, all of them, made from the variables in `environment.py`."""
 
 from __future__ import annotations
 
+import secrets
 import sys
-from pathlib import Path
-from typing import Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-ROOT = Path(__file__).resolve().parent.parent
+from portal import environment
+from portal.environment import ROOT
 
-
-class Environment(BaseSettings):
-    """The variables. `ATELIER_<NAME>` unless another name is given."""
-
-    model_config = SettingsConfigDict(env_prefix="ATELIER_", env_ignore_empty=True)
-
-    mode: Literal["embedded", "production"] = "embedded"
-    data: Path = ROOT / ".data"
-    port: int = Field(8000, ge=1, le=65535)
-    gateway_port: int = Field(8001, ge=1, le=65535)
-    portal_origin: str = ""  # exact public origin; embedded: http://localhost:<port>
-    desk_origin: str = ""  # with {id}; embedded: http://d-{id}.localhost:<gateway port>
-    portal_internal_url: str = ""  # where the gateway reaches the portal; embedded: 127.0.0.1
-    secret_key: str = Field("", repr=False)
-    gateway_key: str = Field("", repr=False)  # shared by portal and gateway, for /internal/
-    debug: bool = False
-    language: Literal["en", "zh-hans"] = "en"
-
-    database_url: str = Field("", validation_alias="DATABASE_URL", repr=False)
-    broker_url: str = Field("", validation_alias="BROKER_URL", repr=False)
-    smtp_url: str = Field("", repr=False)  # smtp[s]://user:password@host:port
-    mail_from: str = "Atelier <atelier@localhost>"
-    trusted_proxies: int = Field(1, ge=0, le=9)  # in front of the portal, in production
-
-    driver: Literal["local", "memory"] = "local"
-    local_slots: int = Field(4, ge=1, le=64)  # how many desktops run here at a time
-    local_sandbox: Literal["auto", "none"] = "auto"
-    desktop_env: Path = ROOT / ".envs" / "desktop"  # where the streamer is installed
-    start_deadline_s: int = Field(600, ge=5)
-
-    @model_validator(mode="after")
-    def _complete(self) -> Environment:
-        self.data = self.data.resolve()
-        if self.mode == "production":
-            missing = [
-                name
-                for name, value in {
-                    "ATELIER_SECRET_KEY": self.secret_key,
-                    "ATELIER_GATEWAY_KEY": self.gateway_key,
-                    "ATELIER_PORTAL_ORIGIN": self.portal_origin,
-                    "ATELIER_DESK_ORIGIN": self.desk_origin,
-                    "ATELIER_SMTP_URL": self.smtp_url,
-                    "DATABASE_URL": self.database_url,
-                    "BROKER_URL": self.broker_url,
-                }.items()
-                if not value
-            ]
-            if missing:
-                raise ValueError("production needs " + ", ".join(missing))
-        self.portal_origin = self.portal_origin or f"http://localhost:{self.port}"
-        self.desk_origin = self.desk_origin or f"http://d-{{id}}.localhost:{self.gateway_port}"
-        self.portal_internal_url = self.portal_internal_url or f"http://127.0.0.1:{self.port}"
-        self.secret_key = self.secret_key or self._kept_key("secret-key")
-        self.gateway_key = self.gateway_key or self._kept_key("gateway-key")
-        if not self.database_url:
-            run = self.run_dir
-            self.database_url = f"postgresql://atelier@/atelier?host={run}"
-        self.broker_url = self.broker_url or f"redis+socket://{self.run_dir}/valkey.sock"
-        if "{id}" not in self.desk_origin:
-            raise ValueError("ATELIER_DESK_ORIGIN must contain {id}")
-        return self
-
-    @property
-    def run_dir(self) -> Path:
-        """Where the Unix sockets are; `./dev up` may have moved it (socket paths are short)."""
-        pointer = self.data / "run-dir"
-        return Path(pointer.read_text().strip()) if pointer.is_file() else self.data / "run"
-
-    def _kept_key(self, name: str) -> str:
-        """The embedded platform's own random keys, made by `./dev up` in the data folder."""
-        path = self.data / "keys" / name
-        return path.read_text().strip() if path.is_file() else ""
-
-
-def _read() -> Environment:
-    try:
-        return Environment()  # type: ignore[call-arg]
-    except ValidationError as error:
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"settings: {'ATELIER_' + name if name else ''} {problem['msg']}\n")
-        raise SystemExit(2) from None
-
-
-ATELIER = _read()
+ATELIER = environment.read()
 EMBEDDED = ATELIER.mode == "embedded"
 # Sent mail is kept in an in-app mailbox only where the portal listens on loopback alone.
 MAILBOX = EMBEDDED and not ATELIER.smtp_url
@@ -130,7 +39,8 @@ def _database(url: str) -> dict[str, object]:
 DATABASES = {"default": _database(ATELIER.database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-SECRET_KEY = ATELIER.secret_key or "unset: only for commands that keep no secret"
+# Without one (a command on a fresh checkout) nothing that is signed outlives the process.
+SECRET_KEY = ATELIER.secret_key or secrets.token_urlsafe(50)
 DEBUG = ATELIER.debug
 ALLOWED_HOSTS = [urlsplit(ATELIER.portal_origin).hostname or "", "127.0.0.1", "[::1]"]
 if EMBEDDED:

@@ -21,7 +21,7 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 def environment() -> Path:
-    """Set the variables that portal/settings.py reads. Workers of xdist inherit them."""
+    """Set the variables that portal/environment.py reads. Workers of xdist inherit them."""
     if _FOLDER not in os.environ:
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="atelier-test-")
         os.environ[_OWNER] = str(os.getpid())

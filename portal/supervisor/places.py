@@ -66,7 +66,7 @@ class Places:
 
 
 def read(person: Person) -> Places:
-    """From the environment; the same variables as portal/settings.py."""
+    """From the environment; the same variables as portal/environment.py."""
     data = Path(os.environ.get("ATELIER_DATA") or ROOT / ".data").absolute().resolve()
     port = _port("ATELIER_PORT", 8000)
     gateway_port = _port("ATELIER_GATEWAY_PORT", 8001)

@@ -11,7 +11,7 @@ from django.db import transaction
 from billing.errors import UnknownCurrency
 from billing.pricing import publishing
 from portal.catalog import loading
-from portal.settings import ROOT
+from portal.environment import ROOT
 
 PLANS = ROOT / "portal" / "catalog" / "plans.toml"
 IMAGES = ROOT / "images"

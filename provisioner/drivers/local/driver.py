@@ -44,7 +44,7 @@ class LocalDriver:
 
     @classmethod
     def from_settings(cls, settings: Any) -> LocalDriver:
-        """`settings` is `portal.settings.Environment`."""
+        """`settings` is `portal.environment.Environment`."""
         return cls(
             data=settings.data,
             slots=settings.local_slots,
