@@ -161,12 +161,21 @@ def _take_over(desktop: Desktop, observation: Observation) -> None:
 
 def _detail(desktop: Desktop, observation: Observation) -> dict[str, Any]:
     detail = dict(observation.detail)
-    fresh = observation.generation == desktop.generation
-    if observation.observed == Observed.READY and fresh:
+    if observation.observed == Observed.READY and _first_time(desktop, observation):
         started = _start(desktop, observation)
         if started:
             detail["start"] = started
     return detail
+
+
+def _first_time(desktop: Desktop, observation: Observation) -> bool:
+    """Ready for the first time in this launch. When it comes back later, after a death or with the
+    platform, nobody had asked for it just then, so it tells nothing about how long people wait."""
+    if observation.generation != desktop.generation:
+        return False
+    return not Transition.objects.filter(
+        desktop=desktop, generation=desktop.generation, observed=Observed.READY
+    ).exists()
 
 
 def _start(desktop: Desktop, observation: Observation) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.db import Error, connection, transaction
@@ -72,32 +73,44 @@ def test_it_measures_when_a_desktop_was_ready(room: Room) -> None:
     assert [(end - start).total_seconds() / 60 for start, end in clipped] == [6]
 
 
+def came_up(id: UUID, *, generation: int, at: datetime, seconds: int) -> None:
+    """A start as the eye sees it: pending, then ready after so many seconds."""
+    phase = {
+        "key": "desktop",
+        "started_at": at.isoformat(),
+        "ended_at": (at + timedelta(seconds=seconds)).isoformat(),
+    }
+    for later, observed in [(0, Observed.PENDING), (seconds, Observed.READY)]:
+        observer.record(
+            Observation(
+                id=id,
+                observed=observed,
+                at=at + timedelta(seconds=later),
+                generation=generation,
+                progress={"phases": [phase]},
+            )
+        )
+
+
 def test_it_learns_what_a_start_usually_takes(room: Room) -> None:
     assert timeline.usual_start(plan="aigc-a4000", setup="blank") is None
-    desktop = room.launch()
-    at = timezone.now()
-    for seconds in (10, 20, 60):
-        phases = [
-            {
-                "key": "desktop",
-                "started_at": at.isoformat(),
-                "ended_at": (at + timedelta(seconds=seconds)).isoformat(),
-            }
-        ]
-        for observed in (Observed.PENDING, Observed.READY):
-            at += timedelta(minutes=2)
-            observer.record(
-                Observation(
-                    id=desktop.id,
-                    observed=observed,
-                    at=at,
-                    generation=1,
-                    progress={"phases": phases},
-                )
-            )
+    for name, seconds in [("First", 10), ("Second", 20), ("Third", 60)]:
+        came_up(room.launch(name).id, generation=1, at=timezone.now(), seconds=seconds)
     usual = timeline.usual_start(plan="aigc-a4000", setup="blank")
     assert usual is not None
     assert (usual.starts, usual.phases) == (3, {"desktop": 20})
+    assert 20 <= usual.total_s < 25
+
+
+def test_a_desktop_that_comes_back_by_itself_teaches_nothing(room: Room) -> None:
+    desktop = room.launch()
+    now = timezone.now()
+    came_up(desktop.id, generation=1, at=now, seconds=10)
+    came_up(desktop.id, generation=1, at=now + timedelta(hours=3), seconds=10)
+    usual = timeline.usual_start(plan="aigc-a4000", setup="blank")
+    assert usual is not None
+    assert usual.starts == 1
+    assert usual.total_s < 15
 
 
 def test_an_older_look_never_overwrites_a_newer_one(room: Room) -> None:
