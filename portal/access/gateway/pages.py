@@ -30,7 +30,7 @@ STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 # key → (English headline, text, link), (Chinese …)
 WORDS: dict[str, tuple[tuple[str, str, str], tuple[str, str, str]]] = {
     "ticket": (
-        ("This way in was used up", "A way in opens once, within 30 seconds. Open the desktop again from its page.", "To the desktop's page"),
+        ("This way in is used up", "It opens once, within 30 seconds. Open the desktop again from its page.", "To the desktop's page"),
         ("入口已失效", "每个入口只能用一次，30 秒内有效。请从桌面的页面重新打开。", "前往桌面页面"),
     ),
     "denied": (
@@ -38,16 +38,16 @@ WORDS: dict[str, tuple[tuple[str, str, str], tuple[str, str, str]]] = {
         ("你无法进入这里", "请先登录，再从桌面的页面打开。", "前往桌面页面"),
     ),
     "away": (
-        ("The desktop does not answer", "It may have been stopped, or is starting again. Its page tells which.", "To the desktop's page"),
-        ("桌面没有回应", "它可能已停止，或正在重新启动。桌面的页面会告诉你。", "前往桌面页面"),
+        ("The desktop does not answer", "It may have been stopped, or is starting again; its page tells which. We keep trying.", "To the desktop's page"),
+        ("桌面没有回应", "它可能已停止，或正在重新启动，桌面的页面会告诉你。我们会继续尝试。", "前往桌面页面"),
     ),
     "blind": (
-        ("We cannot check your way in right now", "The portal does not answer. Your desktop goes on; try again in a moment.", "To the desktop's page"),
-        ("暂时无法确认你的入口", "门户没有回应。桌面仍在运行，请稍后再试。", "前往桌面页面"),
+        ("We cannot check your way in right now", "Atelier itself does not answer. Your desktop goes on with its work, and we keep trying.", "To the desktop's page"),
+        ("暂时无法确认你的入口", "Atelier 暂时没有回应。你的桌面仍在运行，我们会继续尝试。", "前往桌面页面"),
     ),
     "unknown": (
-        ("There is no desktop at this address", "Addresses of desktops are given by the portal.", "To the portal"),
-        ("这个地址没有桌面", "桌面的地址由门户给出。", "前往门户"),
+        ("There is no desktop at this address", "A desktop is opened from its page in Atelier.", "To Atelier"),
+        ("这个地址没有桌面", "请从 Atelier 里桌面的页面打开。", "前往 Atelier"),
     ),
 }  # fmt: skip
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 IDLE_KEPT = 64
 CONNECT_WITHIN_S = 5.0
@@ -60,7 +65,7 @@ def _open(upstream: str) -> aiohttp.ClientSession:
     connector: aiohttp.BaseConnector
     if upstream.startswith("unix:/"):
         path = upstream.removeprefix("unix:")
-        connector = aiohttp.UnixConnector(path, limit=0, keepalive_timeout=KEPT_FOR_S)
+        connector = _SocketFile(path, limit=0, keepalive_timeout=KEPT_FOR_S)
     elif urlsplit(upstream).scheme == "http":
         connector = aiohttp.TCPConnector(
             limit=0, use_dns_cache=False, keepalive_timeout=KEPT_FOR_S
@@ -76,6 +81,39 @@ def _open(upstream: str) -> aiohttp.ClientSession:
         max_line_size=16384,
         max_field_size=16384,
     )
+
+
+class _SocketFile(aiohttp.UnixConnector):
+    """Dials the very file, never what it points to.
+
+    Its folder belongs to whoever works in the desktop. A symbolic link put in its place would be
+    followed with our rights: to the platform's database, or to a neighbour.
+    """
+
+    async def _create_connection(
+        self, req: Any, traces: Any, timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        try:
+            with _held(self.path) as address:
+                async with asyncio.timeout(timeout.sock_connect):
+                    _transport, protocol = await self._loop.create_unix_connection(
+                        self._factory, address
+                    )
+        except OSError as error:
+            raise aiohttp.ClientOSError(error.errno, f"{self.path}: {error.strerror}") from error
+        return protocol
+
+
+@contextmanager
+def _held(path: str) -> Iterator[str]:
+    """A name for the socket file that stays true while it is dialled."""
+    file = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISSOCK(os.fstat(file).st_mode):
+            raise OSError(errno.ENOTSOCK, "not a socket")
+        yield f"/proc/self/fd/{file}"
+    finally:
+        os.close(file)
 
 
 def base(upstream: str) -> str:

@@ -201,3 +201,33 @@ def test_a_desktop_that_is_away_is_a_page_of_its_own_through(world: World) -> No
     assert world.ask().status == 502
     page = world.ask(more=[*PAGE, ("Accept-Language", "zh-CN")])
     assert page.status == 502 and "桌面没有回应" in page.text
+
+
+def test_a_link_in_the_place_of_a_socket_is_not_followed(world: World) -> None:
+    """Whoever works in a desktop may put anything there; ours are the rights to dial it."""
+    elsewhere = world.folder / "elsewhere.sock"
+    world.stream.rename(elsewhere)
+    world.stream.symlink_to(elsewhere)
+    assert world.ask().status == 502
+    upgrade = [
+        ("Origin", world.origin()),
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ]
+    assert world.ask(more=upgrade).status == 502
+    world.stream.unlink()
+    world.stream.write_text("a file")
+    assert world.ask().status == 502
+    world.stream.unlink()
+    assert world.ask().status == 502
+
+
+def test_a_socket_of_any_length_is_dialled_through(world: World) -> None:
+    """The kernel takes 107 bytes for a path; a checkout may lie deeper."""
+    deep = world.folder / ("d" * 100) / ("e" * 100)
+    deep.mkdir(parents=True)
+    world.stream.rename(deep / "stream.sock")
+    world.portal.upstream = f"unix:{deep / 'stream.sock'}"
+    assert world.ask().status == 200
