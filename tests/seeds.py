@@ -113,6 +113,15 @@ def _bring(desktop: Desktop, status: str, at: datetime) -> None:
     return None
 
 
+def begin_again(desktop: Desktop) -> None:
+    """Its start began a moment ago, and is in the middle of things."""
+    now = timezone.now()
+    began = now - timedelta(seconds=3.4)
+    Desktop.objects.filter(id=desktop.id).update(wanted_at=began, created_at=began)
+    desktop.refresh_from_db()
+    see(desktop, Observed.PENDING, now, open_phase=2)
+
+
 def see(
     desktop: Desktop, observed: Observed, at: datetime, *, open_phase: int = 9, **more: Any
 ) -> None:

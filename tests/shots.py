@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -36,9 +36,17 @@ class Shot:
     path: str
     who: str = ""
     act: str = ""  # what to do before the picture: a name of ACTS
+    first: Callable[[], None] | None = None  # what to do before the page is opened
 
 
 def pages(desktops: dict[str, Any]) -> list[Shot]:
+    from tests import seeds
+
+    starting = desktops["starting"]
+
+    def begin_again() -> None:
+        seeds.begin_again(starting)
+
     visitor = [
         Shot("landing", "/"),
         Shot("setups", "/setups/"),
@@ -60,7 +68,9 @@ def pages(desktops: dict[str, Any]) -> list[Shot]:
         *(
             Shot(f"desktop-{status}", f"/desktops/{row.id}/", "alice")
             for status, row in desktops.items()
+            if status != "starting"
         ),
+        Shot("desktop-starting", f"/desktops/{starting.id}/", "alice", first=begin_again),
         Shot("desktop-delete", f"/desktops/{desktops['stopped'].id}/?delete=1", "alice"),
         Shot("menu", "/desktops/", "alice", "open the menu"),
         Shot("team", "/team/", "alice"),
@@ -130,6 +140,8 @@ def main(words: list[str]) -> int:
     port = free_port()
     servers.environment()
     os.environ |= {"ATELIER_PORT": str(port), "DJANGO_SETTINGS_MODULE": "portal.settings"}
+    # Playwright keeps an event loop in this thread; nobody else is in it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     servers.start()
     try:
         shots = pages(_seed())
@@ -240,6 +252,8 @@ def _take(context: BrowserContext, base: str, shot: Shot, path: Path) -> list[st
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: said.append(str(error)))
+    if shot.first:
+        shot.first()
     answer = page.goto(base + shot.path)
     if shot.act:
         ACTS[shot.act](page)
