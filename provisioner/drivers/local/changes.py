@@ -129,6 +129,7 @@ def listen(cabinet: Cabinet) -> Iterator[Change]:
     told: dict[UUID | None, list[float]] = {}  # when each was spoken of lately
     held: set[UUID | None] = set()  # moved again too often
     try:
+        yield Change(None)  # whatever moved before we listened
         while True:
             moved = ears.heard(seconds=1 / LOOKS_A_SECOND if held else QUIET_S)
             if moved is None and not held:

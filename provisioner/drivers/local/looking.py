@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from provisioner.drivers.base import Observation
 from provisioner.drivers.local import marks, processes
@@ -18,6 +21,8 @@ def look(cabinet: Cabinet, folder: Folder, at: datetime) -> Observation:
     state = folder.state()
     if state is None:
         return Observation(id=folder.id, observed=Observed.ABSENT, at=at)
+    if not (state.pid or state.ending or cabinet.held(str(folder.id))):
+        state = with_init(folder, state)  # its worker died before it could write that down
     if state.ending or not state.pid:
         return _in_between(cabinet, folder, state, at)
     if not processes.alive(state.pid, state.start_ticks, state.boot_id):
@@ -51,7 +56,7 @@ def _in_between(cabinet: Cabinet, folder: Folder, state: State, at: datetime) ->
 
 
 def _died(cabinet: Cabinet, folder: Folder, state: State, at: datetime) -> Observation:
-    if folder.state() != state:
+    if folder.state() not in (state, replace(state, pid=0, start_ticks=0, boot_id="")):
         return look(cabinet, folder, at)  # it was stopped, or started, while we looked
     full = _free_bytes(folder) < NO_ROOM_BYTES
     return Observation(
@@ -63,6 +68,28 @@ def _died(cabinet: Cabinet, folder: Folder, state: State, at: datetime) -> Obser
         detail={"log": folder.said_last()},
         progress=marks.progress(state, folder.marks()),
     )
+
+
+def with_init(folder: Folder, state: State) -> State:
+    """The state with who its init is, as far as the sandbox has said so and it lives."""
+    try:
+        pid = int(json.loads(folder.info.read_text())["child-pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return state
+    ticks = processes.start_ticks(pid)
+    if not ticks or not _is_ours(pid, folder):
+        return state
+    return replace(state, pid=pid, start_ticks=ticks, boot_id=processes.boot_id())
+
+
+def _is_ours(pid: int, folder: Folder) -> bool:
+    """Not some other process that has got the same pid since."""
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return str(folder.path).encode() in line or str(folder.id).encode() in environ
 
 
 def _free_bytes(folder: Folder) -> int:

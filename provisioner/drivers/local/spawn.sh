@@ -19,10 +19,12 @@ init() { sed -n 's/.*"child-pid": *\([0-9][0-9]*\).*/\1/p' "$info" 2>/dev/null; 
 if [ "$network" = plain ]; then
     printf '{"child-pid": %s}' $sandbox >"$info"
 elif [ "$network" = own ]; then
-    until pid=$(init) && [ -n "$pid" ]; do
+    # Not before the sandbox has a child: until then it is busy with the same network itself, and
+    # two at once make it fail now and then.
+    until pid=$(init) && [ -n "$pid" ] && [ -n "$(cat "/proc/$pid/task/$pid/children")" ]; do
         kill -0 $sandbox 2>/dev/null || break
         sleep 0.01
-    done
+    done 2>/dev/null
     if [ -n "$pid" ]; then
         # Confined itself: it reads packets that a tenant wrote.
         (

@@ -7,9 +7,9 @@ for what it is, and adopted or cleared away. The caller holds the desktop's lock
 from __future__ import annotations
 
 import grp
-import json
 import os
 import subprocess
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,16 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from provisioner.drivers.base import DesktopSpec
-from provisioner.drivers.local import cards, cgroups, processes, sandbox
+from provisioner.drivers.local import cards, cgroups, sandbox
 from provisioner.drivers.local.folders import Cabinet, Folder, State
+from provisioner.drivers.local.looking import with_init
 from provisioner.drivers.local.slots import Slots
 
 SPAWN = Path(__file__).with_name("spawn.sh")
 GATEWAY_GROUP = "atelier"
-INIT_KNOWN_WITHIN_S = 2.0
+INIT_KNOWN_WITHIN_S = 10.0
 
 # Parents on this machine of the sandboxes that this process started; see `bury`.
 _parents: list[subprocess.Popen[bytes]] = []
+_burying = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -102,30 +104,20 @@ class Starter:
         state = replace(state, spawned_at=now(), limits=missing)
         folder.write_state(state)
         joined = ":".join(str(group) for group in groups)
-        bury()
         with folder.log.open("wb") as log:
-            _parents.append(
-                subprocess.Popen(
-                    [
-                        "/bin/sh",
-                        str(SPAWN),
-                        str(folder.path),
-                        self.network,
-                        joined,
-                        "--",
-                        *command,
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd="/",
-                    env=environment,
-                    start_new_session=True,  # a killed worker takes no desktop along
-                )
+            parent = subprocess.Popen(
+                ["/bin/sh", str(SPAWN), str(folder.path), self.network, joined, "--", *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env=environment,
+                start_new_session=True,  # a killed worker takes no desktop along
             )
+        bury(parent)
         deadline = time.monotonic() + INIT_KNOWN_WITHIN_S
         while not adopt(folder, state) and time.monotonic() < deadline:
-            if _parents[-1].poll() is not None:
+            if parent.poll() is not None:
                 return  # it ended already: seen as a desktop that died
             time.sleep(0.002)
 
@@ -135,20 +127,18 @@ class Starter:
 
 def adopt(folder: Folder, state: State) -> bool:
     """Write down who the sandbox's init is, once the sandbox has said so."""
-    try:
-        pid = int(json.loads(folder.info.read_text())["child-pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    ticks = processes.start_ticks(pid)
-    if not ticks or not _is_ours(pid, folder):
-        return False
-    folder.write_state(replace(state, pid=pid, start_ticks=ticks, boot_id=processes.boot_id()))
-    return True
+    known = with_init(folder, state)
+    if known.pid:
+        folder.write_state(known)
+    return known.pid > 0
 
 
-def bury() -> None:
+def bury(new: subprocess.Popen[bytes] | None = None) -> None:
     """Let go of those that ended, or they would stay as zombies."""
-    _parents[:] = [parent for parent in _parents if parent.poll() is None]
+    with _burying:
+        _parents[:] = [parent for parent in _parents if parent.poll() is None]
+        if new is not None:
+            _parents.append(new)
 
 
 def now() -> str:
@@ -159,13 +149,3 @@ def _gateway_gid(uid: int) -> int:
     with suppress(KeyError):
         return grp.getgrnam(GATEWAY_GROUP).gr_gid
     return uid
-
-
-def _is_ours(pid: int, folder: Folder) -> bool:
-    """Not some other process that has got the same pid since."""
-    try:
-        line = Path(f"/proc/{pid}/cmdline").read_bytes()
-        environ = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return False
-    return str(folder.path).encode() in line or str(folder.id).encode() in environ
