@@ -64,6 +64,15 @@ class Gateway:
         await self.upstreams.close()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except ConnectionError:
+            raise  # whoever asked is gone
+        except Exception:
+            log.exception("gateway.broken")
+            return self._plain(500, "broken")
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         raw = request.raw_path
         named = request.headers.getall("Host", [])
         if len(named) != 1 or not _sane(raw) or request.version not in VERSIONS:

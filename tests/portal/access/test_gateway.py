@@ -203,6 +203,17 @@ def test_a_desktop_that_is_away_is_a_page_of_its_own_through(world: World) -> No
     assert page.status == 502 and "桌面没有回应" in page.text
 
 
+def test_a_mistake_of_ours_is_logged_and_lets_nobody_in(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_given: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(world.gateway.portal, "authorize", broken)
+    assert world.ask().status == 500
+    assert "a mistake" in caplog.text and world.session not in caplog.text
+
+
 def test_a_link_in_the_place_of_a_socket_is_not_followed(world: World) -> None:
     """Whoever works in a desktop may put anything there; ours are the rights to dial it."""
     elsewhere = world.folder / "elsewhere.sock"
