@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from allauth.account.models import EmailAddress
 from django.core.mail import send_mail
@@ -35,7 +36,7 @@ SHOWN = (
     ("Summer poster", "stopped", 3000),
     ("Contact sheets", "stopping", 300),
     ("Old sketches", "queued", 4),
-    ("Rainy crossing", "starting", 0.05),
+    ("Rainy crossing", "starting", 0.1),
     ("Ink studies", "running", 140),
 )
 
@@ -72,8 +73,9 @@ def _desktop(tenant: Tenant, name: str, status: str, minutes: float) -> Desktop:
     setups = [setup.slug for setup in offers.setups()]
     plan = "aigc-4090" if "4090" in name else "aigc-a4000"
     spec = selling.sold(plan=plan, setup=setups[len(name) % len(setups)])
-    desktop = desktops.launch(tenant_id=tenant.id, name=name, spec=spec)
     at = timezone.now() - timedelta(minutes=minutes)
+    with _clock_at(at):
+        desktop = desktops.launch(tenant_id=tenant.id, name=name, spec=spec)
     Desktop.objects.filter(id=desktop.id).update(created_at=at, wanted_at=at, look_after=None)
     desktop.refresh_from_db()
     _bring(desktop, status, at)
@@ -83,7 +85,8 @@ def _desktop(tenant: Tenant, name: str, status: str, minutes: float) -> Desktop:
 
 def _bring(desktop: Desktop, status: str, at: datetime) -> None:
     if status == "queued":
-        return observer.explain(desktop.id, cause="gpu_none_free", detail={})
+        with _clock_at(at):
+            return observer.explain(desktop.id, cause="gpu_none_free", detail={})
     if status == "failed":
         see(
             desktop,
@@ -104,13 +107,19 @@ def _bring(desktop: Desktop, status: str, at: datetime) -> None:
     if status == "starting":
         return None
     see(desktop, Observed.READY, at + timedelta(seconds=6.4))
-    if status in ("stopping", "stopped"):
-        desktops.stop(desktop.id)
-    if status == "deleting":
-        desktops.delete(desktop.id)
+    later = at + (timezone.now() - at) * (0.9 if status == "stopped" else 1)
+    with _clock_at(later):
+        if status in ("stopping", "stopped"):
+            desktops.stop(desktop.id)
+        if status == "deleting":
+            desktops.delete(desktop.id)
     if status == "stopped":
-        see(desktop, Observed.ABSENT, timezone.now())
+        see(desktop, Observed.ABSENT, later + timedelta(seconds=2))
     return None
+
+
+def _clock_at(moment: datetime) -> Any:
+    return patch("django.utils.timezone.now", lambda: moment)
 
 
 def begin_again(desktop: Desktop) -> None:

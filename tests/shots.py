@@ -63,7 +63,7 @@ def pages(desktops: dict[str, Any]) -> list[Shot]:
     ]
     person = [
         Shot("desktops-empty", "/desktops/", "newcomer"),
-        Shot("desktops", "/desktops/", "alice"),
+        Shot("desktops", "/desktops/", "alice", first=begin_again),
         Shot("launch", "/desktops/new/", "alice"),
         *(
             Shot(f"desktop-{status}", f"/desktops/{row.id}/", "alice")
