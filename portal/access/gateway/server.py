@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
-from urllib.parse import unquote
 
 import aiohttp
-from aiohttp import HttpVersion10, HttpVersion11, web
+from aiohttp import web
 
 from portal.access import hosts
-from portal.access.gateway import exchange, headers, pages, sockets
+from portal.access.gateway import exchange, guards, headers, pages, sockets
+from portal.access.gateway.guards import Way
 from portal.access.gateway.live import Live, TooMany
 from portal.access.gateway.portal import Denied, Grant, Portal, PortalAway
 from portal.access.gateway.settings import Settings
@@ -20,34 +19,9 @@ from portal.access.hosts import Desk
 
 log = logging.getLogger("gateway")
 
-OURS = "/__gw"
 TICKET_BODY_MOST = 4096
 TICKET_WITHIN_S = 10.0
-READING = {"GET", "HEAD", "OPTIONS"}
-METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
-VERSIONS = {HttpVersion10, HttpVersion11}
 FORM = "application/x-www-form-urlencoded"
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One well-formed request, and whose desktop it names."""
-
-    request: web.BaseRequest
-    desk: Desk
-    raw: str  # the path and query as they came, not decoded
-    own: str  # the desk's origin
-    socket: bool
-
-    @property
-    def navigates(self) -> bool:
-        """A person looks at what we answer, in a window of its own."""
-        heard = self.request.headers
-        if self.socket:
-            return False
-        if "Sec-Fetch-Mode" in heard:
-            return heard["Sec-Fetch-Mode"] == "navigate"
-        return "text/html" in heard.get("Accept", "")
 
 
 class Gateway:
@@ -75,17 +49,17 @@ class Gateway:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         raw = request.raw_path
         named = request.headers.getall("Host", [])
-        if len(named) != 1 or not _sane(raw) or request.version not in VERSIONS:
+        if len(named) != 1 or not guards.sane(raw) or request.version not in guards.VERSIONS:
             return self._plain(400, "bad request")
-        if request.method not in METHODS:
+        if request.method not in guards.METHODS:
             return self._plain(405, "no such method")
         desk = hosts.parse(self.settings.desk_origin, named[0])
         if desk is None:
             return self._unknown(request, 421)
         own = hosts.origin(self.settings.desk_origin, desk)
         way = Way(request, desk, raw, own, socket=sockets.is_upgrade(request))
-        if _is_ours(raw):
-            if raw == f"{OURS}/enter" and request.method == "POST" and not way.socket:
+        if guards.is_ours(raw):
+            if raw == f"{guards.OURS}/enter" and request.method == "POST" and not way.socket:
                 return await self._enter(way)
             return self._plain(404, "not found")
         return await self._through(way)
@@ -108,6 +82,8 @@ class Gateway:
             session = await self.portal.redeem(ticket, desk) if isinstance(ticket, str) else None
         except TimeoutError:
             return self._plain(408, "too slow")
+        except (ValueError, LookupError):
+            return self._plain(400, "bad form")
         except PortalAway as error:
             return self._blind(way, error)
         if session is None:
@@ -127,7 +103,7 @@ class Gateway:
         request = way.request
         if way.socket and not sockets.well_formed(request):
             return self._plain(400, "bad upgrade")
-        if not _from_itself(way):
+        if not guards.from_itself(way):
             return self._plain(403, "wrong origin")
         session = headers.cookie(request.headers.getall("Cookie", []))
         if not session:
@@ -220,29 +196,3 @@ class Gateway:
             language=way.request.headers.get("Accept-Language", ""),
             link=self._desk_page(way.desk),
         )
-
-
-def _from_itself(way: Way) -> bool:
-    """Nobody else's page may act here with the cookie that the browser holds.
-
-    A page on another port of the same host is another origin, but the cookie goes along.
-    """
-    heard = way.request.headers
-    origin, site = heard.getall("Origin", []), heard.get("Sec-Fetch-Site", "")
-    if way.socket:
-        return origin == [way.own]
-    if way.request.method not in READING:
-        # With our referrer policy a form's Origin is `null`; the browser's own word counts more.
-        return site == "same-origin" if site else origin in ([], [way.own])
-    return site in ("", "same-origin", "none") or heard.get("Sec-Fetch-Mode") == "navigate"
-
-
-def _is_ours(raw: str) -> bool:
-    path = unquote(raw.partition("?")[0])
-    return path == OURS or path.startswith(f"{OURS}/")
-
-
-def _sane(raw: str) -> bool:
-    """A path in origin form, of printable ASCII; no absolute form, `*` or CONNECT target."""
-    plain = raw.isascii() and raw.isprintable()
-    return plain and raw.startswith("/") and not set(raw) & {"\\", "#", " "}

@@ -149,6 +149,7 @@ def test_a_ticket_becomes_a_cookie_once(world: World) -> None:
         ({"Origin": None}, 403),
         ({"Origin": "http://localhost"}, 403),
         ({"Content_Type": "text/plain"}, 415),
+        ({"Content_Type": "application/x-www-form-urlencoded; charset=utf-99"}, 400),
         ({"Content_Type": "multipart/form-data; boundary=x"}, 415),
     ],
 )

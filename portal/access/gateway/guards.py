@@ -1,0 +1,62 @@
+"""What is looked at before anybody is asked: the form of a request, and who sent it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from aiohttp import HttpVersion10, HttpVersion11, web
+
+from portal.access.hosts import Desk
+
+OURS = "/__gw"
+READING = {"GET", "HEAD", "OPTIONS"}
+METHODS = READING | {"POST", "PUT", "PATCH", "DELETE"}
+VERSIONS = {HttpVersion10, HttpVersion11}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One well-formed request, and whose desktop it names."""
+
+    request: web.BaseRequest
+    desk: Desk
+    raw: str  # the path and query as they came, not decoded
+    own: str  # the desk's origin
+    socket: bool
+
+    @property
+    def navigates(self) -> bool:
+        """A person looks at what we answer, in a window of its own."""
+        heard = self.request.headers
+        if self.socket:
+            return False
+        if "Sec-Fetch-Mode" in heard:
+            return heard["Sec-Fetch-Mode"] == "navigate"
+        return "text/html" in heard.get("Accept", "")
+
+
+def from_itself(way: Way) -> bool:
+    """Nobody else's page may act here with the cookie that the browser holds.
+
+    A page on another port of the same host is another origin, but the cookie goes along.
+    """
+    heard = way.request.headers
+    origin, site = heard.getall("Origin", []), heard.get("Sec-Fetch-Site", "")
+    if way.socket:
+        return origin == [way.own]
+    if way.request.method not in READING:
+        # With our referrer policy a form's Origin is `null`; the browser's own word counts more.
+        return site == "same-origin" if site else origin in ([], [way.own])
+    return site in ("", "same-origin", "none") or heard.get("Sec-Fetch-Mode") == "navigate"
+
+
+def is_ours(raw: str) -> bool:
+    path = unquote(raw.partition("?")[0])
+    return path == OURS or path.startswith(f"{OURS}/")
+
+
+def sane(raw: str) -> bool:
+    """A path in origin form, of printable ASCII; no absolute form, `*` or CONNECT target."""
+    plain = raw.isascii() and raw.isprintable()
+    return plain and raw.startswith("/") and not set(raw) & {"\\", "#", " "}
