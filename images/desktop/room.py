@@ -33,6 +33,7 @@ STREAMER_MAY_DIE = 5  # this often within STREAMER_MEMORY_S before the session g
 STREAMER_MEMORY_S = 60.0
 HEALTHY_WITHIN_S = 60.0
 X_WITHIN_S = 20.0
+X_IS_SLOW_S = 0.15  # the streamer imports for three times as long before it needs X
 # A sink whose monitor the streamer listens to.
 PULSEAUDIO = [
     "pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-level=error",
@@ -51,7 +52,7 @@ def run(marks: Marks, streamer: int) -> int:
 
 
 async def _live(marks: Marks, first_streamer: int) -> int:
-    server = await _x_server()
+    server = await _screen_before(first_streamer)
     await _first_size()
     parts = [
         _ended(server),
@@ -130,6 +131,22 @@ async def _x_server() -> asyncio.subprocess.Process:
         if not await asyncio.wait_for(said, X_WITHIN_S):
             raise RuntimeError(f"the X server ended with {await server.wait()}")
     return server
+
+
+async def _screen_before(streamer: int) -> asyncio.subprocess.Process:
+    """The X server, up before the streamer looks for it: where X is slow, the streamer waits.
+
+    One that finds no X server runs on without keyboard and mouse.
+    """
+    starts = asyncio.create_task(_x_server())
+    await asyncio.wait([starts], timeout=X_IS_SLOW_S)
+    if starts.done():
+        return starts.result()
+    os.kill(streamer, signal.SIGSTOP)
+    try:
+        return await starts
+    finally:
+        os.kill(streamer, signal.SIGCONT)
 
 
 async def _first_size() -> None:
