@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -197,9 +198,18 @@ def test_it_closes_a_browser_that_does_not_listen(world: World) -> None:
         while world.gateway.live.open:
             await asyncio.sleep(0.05)
             assert time.monotonic() - begun < 5
+        while established(world.port):
+            await asyncio.sleep(0.05)
+            assert time.monotonic() - begun < 8, "what was said last still waits for its reader"
         await flooding
 
     talk(world, deaf)
+
+
+def established(port: int) -> list[str]:
+    """Connections of this machine that somebody on this port still keeps."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [row[1] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"]
 
 
 def test_a_download_is_cut_when_the_right_ends(world: World) -> None:
