@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import Any
 
 import aiohttp
@@ -84,15 +85,18 @@ async def carry(
         code = await _both_ways(outer, inner, held)
     finally:
         await asyncio.gather(_close(inner, code), _close(outer, code))
-        _hang_up(request)
+        await _hang_up(request)
     return outer
 
 
-def _hang_up(request: web.BaseRequest) -> None:
-    """Now, even if what we said last is still waiting for a browser that does not read."""
+async def _hang_up(request: web.BaseRequest) -> None:
+    """Soon, even if what we said last is still waiting for a browser that does not read."""
     transport = request.transport
     if transport is None:
         return
+    until = time.monotonic() + CLOSE_WITHIN_S
+    while transport.get_write_buffer_size() and time.monotonic() < until:
+        await asyncio.sleep(0.05)
     if transport.get_write_buffer_size():
         transport.abort()
     else:
@@ -140,5 +144,12 @@ def _sendable(code: int | None) -> int | None:
 async def _close(socket: Any, code: int) -> None:
     """Tell the other side; one that does not listen is not waited for."""
     with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
-        async with asyncio.timeout(CLOSE_WITHIN_S):
-            await socket.close(code=code)
+        try:
+            async with asyncio.timeout(CLOSE_WITHIN_S):
+                await socket.close(code=code)
+        except asyncio.CancelledError:
+            # The pump that we stopped may have been waiting for the same slow reader, and
+            # aiohttp then says "cancelled" to whoever waits next. Nobody has cancelled us.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
