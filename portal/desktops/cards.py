@@ -17,7 +17,7 @@ from portal.desktops import causes, history, phases, prices, usual
 from portal.desktops.causes import Cause
 from portal.desktops.lengths import clock, gigabytes, length
 from portal.desktops.phases import Phase
-from portal.desktops.words import LIMITS, STATUS, by_language, listed
+from portal.desktops.words import LIMITS, STATUS, WALLS, by_language, listed
 from provisioner import queue, timeline
 from provisioner.desktops import Desktop, Spec
 from provisioner.states import Status
@@ -92,6 +92,7 @@ class Card:
     cause: Cause | None = None
     place: int | None = None
     limits: str = ""
+    isolated: bool = True
     events: list[history.Event] = field(default_factory=list)
 
     @property
@@ -173,6 +174,7 @@ class Wall:
             cause=_cause(desktop, status, known),
             place=self._place(desktop, spec) if status == Status.QUEUED else None,
             limits=_limits(desktop),
+            isolated=not WALLS & set(desktop.limits),
             events=_events(desktop, known) if with_events else [],
         )
 

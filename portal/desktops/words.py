@@ -23,12 +23,12 @@ LIMITS = {
     "cpu": _("processor"),
     "memory": _("memory"),
     "processes": _("number of programs"),
-    "pids": _("number of programs"),
     "disk": _("disk size"),
     "network": _("network"),
-    "sandbox": _("separation from other desktops"),
-    "user": _("separate user"),
+    "isolation": _("separation from other desktops"),
 }
+# Without these a desktop can reach into another one, or into this machine.
+WALLS = {"isolation", "network"}
 
 
 def by_language(english: str, chinese: str) -> str:

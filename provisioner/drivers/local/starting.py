@@ -79,6 +79,7 @@ class Starter:
         """OSError."""
         limits = cgroups.Limits(memory_mib=spec.memory_mib, cpu_millis=spec.cpu_millis)
         groups, missing = cgroups.make(folder.id, limits)
+        missing = [*missing, "disk"]  # homes share one file system, as large as it is
         missing += {"plain": ["network", "isolation"], "shared": ["network"]}.get(self.network, [])
         view = sandbox.inside(
             self.kind,
