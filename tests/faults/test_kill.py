@@ -56,7 +56,11 @@ def revived(desks: Desks, name: str, old: int) -> None:
         return bool(one["pid"]) and one["pid"] != old
 
     eventually(look, seconds=30, what=f"{name} lives again")
-    eventually(lambda: desks.platform.status()["ok"], seconds=30, what="all is well")
+    eventually(lambda: all_well(desks), seconds=30, what="all is well")
+
+
+def all_well(desks: Desks) -> bool:
+    return all(one["healthy"] for one in desks.platform.status()["processes"])
 
 
 @pytest.mark.parametrize("name", SERVERS)
