@@ -29,12 +29,9 @@ from portal.desktops.cards import Viewer
 from portal.desktops.fragments import Page, Part
 from portal.desktops.live import Hub, Subscription, hub
 from provisioner import desktops
-from provisioner.states import Status
 
 HEARTBEAT_S = 15.0
 RETRY_MS = 2000
-# Statuses whose pages change although nothing happened to the desktop itself.
-MOVED_BY_OTHERS = (Status.QUEUED,)
 
 
 @dataclass(frozen=True)
@@ -78,25 +75,22 @@ async def of_desktop(listener: Listener, desktop_id: UUID) -> AsyncIterator[byte
     yield _retry()
     board = hub()
     marks: dict[str, str] = {}
-    status = ""
     async with board.subscription() as subscription:
-        changed: set[UUID | None] = {desktop_id}
         while True:
             viewer = await board.ask(listener.viewer)
             if viewer is None:
                 yield _event("bye", {})
                 return
-            if changed & {desktop_id, None} or status in MOVED_BY_OTHERS:
-                page = await _page(board, listener, desktop_id, viewer)
-                if page is None:
-                    yield _event("gone", {})
-                    return
-                status = page.status
-                new = _unsent(page.parts, marks)
-                if new:
-                    more = {"title": page.title, "say": page.say, "status": status}
-                    yield _event("parts", _parts(new, listener, **more))
-            changed = set()
+            # Rendered anew also when it was only time to look again: equal parts are not sent.
+            page = await _page(board, listener, desktop_id, viewer)
+            if page is None:
+                yield _event("gone", {})
+                return
+            new = _unsent(page.parts, marks)
+            if new:
+                more = {"title": page.title, "say": page.say, "status": page.status}
+                yield _event("parts", _parts(new, listener, **more))
+            changed: set[UUID | None] = set()
             async for beat in _wait(subscription, _only(desktop_id), changed):
                 yield beat
 

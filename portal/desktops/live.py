@@ -123,11 +123,15 @@ class Hub:
             self._tenants[desktop_id] = await self.ask(lambda: _tenant_of(desktop_id))
         return self._tenants[desktop_id]
 
-    def _tell(self, desktop_id: UUID | None) -> None:
+    def _outdate(self, desktop_id: UUID | None) -> None:
+        """What was rendered of it, or of anything (None), is shared no longer."""
         self._news += 1
         if len(self._last_news) > 10_000:
             self._last_news = {None: self._news}
         self._last_news[desktop_id] = self._news
+
+    def _tell(self, desktop_id: UUID | None) -> None:
+        self._outdate(desktop_id)
         for subscription in self._open:
             subscription.tell(desktop_id)
 
@@ -137,10 +141,14 @@ class Hub:
             try:
                 async with await _connect() as heard:
                     await heard.execute(f"LISTEN {CHANNEL}")
-                    self._hearing.set()
+                    # Until now we were deaf: whoever waits must look again, and nothing that was
+                    # rendered before may be shown to anybody.
                     if failures:
                         self._tell(None)
+                    else:
+                        self._outdate(None)
                     failures = 0
+                    self._hearing.set()
                     async for note in heard.notifies():
                         self._tell(_id(note.payload))
             except psycopg.Error as error:

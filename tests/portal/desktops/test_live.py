@@ -112,6 +112,25 @@ def test_it_renders_once_for_equal_pages_and_again_after_a_change() -> None:
     assert asyncio.run(pages()) == [1, 1, 1, 1, 1, 2]
 
 
+def test_it_shows_nothing_that_was_rendered_before_it_was_deaf() -> None:
+    """The last page goes, something changes that nobody hears, and the next page comes at once."""
+    renderings: list[int] = []
+
+    def render() -> int:
+        renderings.append(1)
+        return len(renderings)
+
+    async def pages() -> tuple[int, int]:
+        board, id = hub(), uuid4()
+        async with board.subscription():
+            before = await board.shared("detail", id, render)
+        await board.ask(lambda: notify(id))
+        async with board.subscription():
+            return before, await board.shared("detail", id, render)
+
+    assert asyncio.run(pages()) == (1, 2)
+
+
 def test_it_holds_no_connection_between_questions() -> None:
     async def page() -> int:
         board = hub()
