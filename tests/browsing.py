@@ -27,7 +27,7 @@ FLAGS = [
 ]
 WIDTH, HEIGHT = 1280, 800
 # Where the terminal lies on a fresh desktop of that size: inside its text, clear of its frame.
-TERMINAL = (300, 200, 800, 450)
+TERMINAL = (200, 130, 800, 450)
 
 
 @contextmanager
@@ -83,6 +83,7 @@ def open_desktop(page: Page) -> Page:
         page.get_by_role("button", name="Open the desktop").click()
     desk = opened.value
     until_painted(desk)
+    until_listening(desk)
     return desk
 
 
@@ -98,12 +99,28 @@ def painted(desk: Page) -> bool:
         return False
 
 
+def until_listening(desk: Page, *, seconds: float = 20) -> None:
+    """The picture comes a moment before the keyboard: press Enter until a new prompt answers."""
+    before = picture_of(desk, TERMINAL).tobytes()
+    desk.mouse.click(TERMINAL[0] + 200, TERMINAL[1] + 150)
+
+    def answered() -> bool:
+        desk.keyboard.press("Enter")
+        desk.wait_for_timeout(250)
+        return picture_of(desk, TERMINAL).tobytes() != before
+
+    eventually(answered, seconds=seconds, what="the terminal's answer to Enter")
+
+
+def picture_of(desk: Page, box: tuple[int, int, int, int]) -> Image.Image:
+    return Image.open(io.BytesIO(desk.screenshot())).convert("RGB").crop(box)
+
+
 def share_of(
     desk: Page, colour: tuple[int, int, int], box: tuple[int, int, int, int], *, near: int = 24
 ) -> float:
     """The share of pixels within `box` of about this colour; pictures are lossy."""
-    picture = Image.open(io.BytesIO(desk.screenshot())).convert("RGB").crop(box)
-    pixels = list(picture.get_flattened_data())
+    pixels = list(picture_of(desk, box).get_flattened_data())
     close = [
         all(abs(seen - wanted) <= near for seen, wanted in zip(pixel, colour, strict=True))
         for pixel in pixels
