@@ -40,11 +40,24 @@ class Environment(BaseSettings):
     mail_from: str = "Atelier <atelier@localhost>"
     trusted_proxies: int = Field(1, ge=0, le=9)  # in front of the portal, in production
 
-    driver: Literal["local", "memory"] = "local"
+    driver: Literal["local", "memory", "kubernetes"] = "local"
     local_slots: int = Field(4, ge=1, le=64)  # how many desktops run here at a time
     local_sandbox: Literal["auto", "none"] = "auto"
     desktop_env: Path = ROOT / ".envs" / "desktop"  # where the streamer is installed
     start_deadline_s: int = Field(600, ge=5)
+
+    kubeconfig: Path | None = None  # none: this runs inside the cluster
+    kube_prefix: str = Field("atelier", pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")
+    kube_worker_account: str = Field(  # namespace/name of the account that makes the pods
+        "atelier-system/atelier-worker", pattern=r"^[a-z0-9-]+/[a-z0-9-]+$"
+    )
+    kube_gateway_namespace: str = Field("atelier-system", pattern=r"^[a-z0-9-]+$")
+    kube_storage_class: str = ""  # empty: the cluster's default
+    kube_runtime_class: str = ""  # of pods with a card, such as nvidia
+    kube_priority_class: str = ""
+    kube_image_pull_secret: str = ""
+    kube_blocked_cidrs: list[str] = []  # no desktop reaches these: pods, services, machines
+    kube_tolerations: list[dict[str, str]] = []
 
     @model_validator(mode="after")
     def _complete(self) -> Environment:

@@ -58,6 +58,7 @@ INSTALLED_APPS = [
     "portal",
     "billing.pricing",
     "provisioner",
+    "provisioner.fleet",
     "allauth",
     "allauth.account",
     "allauth.mfa",

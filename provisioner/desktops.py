@@ -94,6 +94,7 @@ def launch(*, tenant_id: UUID, name: str, spec: Spec, id: UUID | None = None) ->
                 tenant_id=tenant_id,
                 name=name,
                 spec=spec.to_json(),
+                gpu_class=spec.gpu_class,
                 secret=_secret(),
             )
     except IntegrityError as error:

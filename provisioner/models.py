@@ -38,6 +38,7 @@ class Desktop(models.Model):
         max_length=8, choices=_choices(Desired), default=Desired.RUNNING.value
     )
     generation = models.PositiveIntegerField(default=1, help_text="Counts launches.")
+    gpu_class = models.CharField(max_length=40, blank=True, help_text="As in `spec`; to count by.")
     secret = models.CharField(max_length=64, help_text="New with every generation.")
     created_at = models.DateTimeField(default=timezone.now)
     wanted_at = models.DateTimeField(
@@ -53,6 +54,10 @@ class Desktop(models.Model):
     observed_since = models.DateTimeField(
         null=True, help_text="When `observed` last became what it is."
     )
+    observed_revision = models.BigIntegerField(
+        null=True, help_text="The world's own count of changes then, where it has one."
+    )
+    disk_seen = models.BooleanField(default=False, help_text="It was ready once, with its disk.")
     endpoint = models.CharField(max_length=255, blank=True)
     app_endpoints = models.JSONField(default=dict)
     reason = models.CharField(max_length=40, blank=True, help_text="Key of a cause sentence.")
@@ -62,6 +67,7 @@ class Desktop(models.Model):
 
     # The hand (reconciler.py).
     look_after = models.DateTimeField(null=True, default=timezone.now)
+    held_by = models.IntegerField(null=True, help_text="The worker that works on it: lease.py.")
     attempts = models.PositiveSmallIntegerField(default=0)
     attempts_generation = models.PositiveIntegerField(default=0)
     erased_at = models.DateTimeField(null=True)
@@ -81,7 +87,19 @@ class Desktop(models.Model):
                 condition=models.Q(look_after__isnull=False),
                 name="desktop_due",
             ),
+            # What dead workers left: see lease.py.
+            models.Index(
+                fields=["held_by"],
+                condition=models.Q(held_by__isnull=False),
+                name="desktop_held",
+            ),
             models.Index(fields=["tenant", "-created_at"], name="desktop_of_tenant"),
+            # Who takes or wants a card: a few thousand at most, however many ever lived.
+            models.Index(
+                fields=["gpu_class"],
+                condition=models.Q(desired="running") | ~models.Q(observed="absent"),
+                name="desktop_alive_by_class",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -108,6 +126,8 @@ class Desktop(models.Model):
         """Pending for longer than a start may take."""
         if self.observed != Observed.PENDING or self.observed_since is None:
             return False
+        if self.reason == "gpu_none_free":
+            return False  # it waits for a card, not for a start
         limit = timedelta(seconds=settings.ATELIER.start_deadline_s)
         return timezone.now() - self.observed_since > limit
 
@@ -122,6 +142,21 @@ class Desktop(models.Model):
             waiting=self.waiting,
             erased=self.erased_at is not None,
         )
+
+
+class Listening(models.Model):
+    """One row: how fresh what the watch knows is. Written by the watch and by surveys."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    leader = models.CharField(max_length=80, blank=True, help_text="host:pid of the watch.")
+    heard_at = models.DateTimeField(null=True, help_text="When its streams were last known alive.")
+    surveyed_at = models.DateTimeField(null=True, help_text="When everything was last looked at.")
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="listening_one_row")]
+
+    def __str__(self) -> str:
+        return f"{self.leader or 'nobody'} at {self.heard_at}"
 
 
 class Transition(models.Model):

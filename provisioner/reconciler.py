@@ -1,33 +1,33 @@
 """The hand: claim → look → decide → act → look again. It looks before it moves.
 
-One column, `look_after`, is schedule, retry timer and lease at once: a claim moves it into the
-future *where it is still what was read*, and every later write of the hand is guarded by the same
-lease. What a dead worker left half done is found again when its lease runs out.
+Each claim is a lease (`lease.py`): every write is guarded by it, and what a dead worker left half
+done is found again. Where a driver hears everything, the row is as good as a look for a start
+(which finds out by itself what is there already), and nothing is asked again while waiting: the
+watch writes down what becomes of it and wakes the hand if there is something to do.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
-from provisioner import nudge, observer, queue, states, timeline
+from provisioner import lease, nudge, observer, queue, states, timeline
 from provisioner.drivers.base import App, DesktopSpec, Driver, GpuNeed
 from provisioner.errors import DriverError, DriverUnavailable, NoCapacity, SpecRejected
+from provisioner.lease import Hold, LeaseLost
 from provisioner.models import MAX_ATTEMPTS, Desktop, Transition
 from provisioner.states import Act, Desired, Observed
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
 # Attempts are forgotten only once a desktop stayed ready this long, so a machine that dies right
 # after becoming ready cannot loop for ever.
 SETTLED = timedelta(seconds=120)
@@ -35,54 +35,55 @@ PENDING_AGAIN = timedelta(seconds=2)
 STOPPING_AGAIN = timedelta(seconds=1)
 WAITING_AGAIN = timedelta(seconds=5)
 BLIND_AGAIN = timedelta(seconds=5)
+# Where news come by themselves, this finds what they should have told and did not.
+HEARD_AGAIN = timedelta(seconds=20)
 BACKOFF = [timedelta(0), timedelta(seconds=1), timedelta(seconds=5), timedelta(seconds=20)]
 # stop → start → look is the longest chain of acts that makes sense in one go.
 ACTS_AT_ONCE = 4
 SWEEP_AT_ONCE = 500
 
 
-class _LeaseLost(Exception):
-    """Somebody else, or the will, moved the row on: leave it to them."""
-
-
-@dataclass(slots=True)
-class _Hold:
-    id: UUID
-    lease: datetime
-
-    def write(self, **columns: object) -> None:
-        """Write columns of the hand where the row is still ours."""
-        mine = Desktop.objects.filter(id=self.id, look_after=self.lease)
-        if mine.update(**columns) != 1:
-            raise _LeaseLost
-
-    def release(self, after: timedelta | None) -> None:
-        self.write(look_after=None if after is None else timezone.now() + after)
-
-
 def due(*, limit: int = SWEEP_AT_ONCE) -> list[UUID]:
-    """Whose time has come, the longest waiting first."""
-    rows = Desktop.objects.filter(look_after__lte=Now()).order_by("look_after")
-    return list(rows.values_list("id", flat=True)[:limit])
+    """Whose time has come, the longest waiting first; what dead workers held included."""
+    return lease.due(limit=limit, waited=lease.sweep_waits())
 
 
 def wake(desktop_ids: Collection[UUID]) -> None:
-    """Look at these now, unless a hand already works on them or has said when to look again."""
-    idle = Desktop.objects.filter(id__in=desktop_ids, look_after=None)
-    woken = [desktop.id for desktop in idle if _act(desktop) not in (Act.NOTHING, Act.WAIT)]
-    if woken:
-        Desktop.objects.filter(id__in=woken, look_after=None).update(look_after=Now())
-        nudge.send(woken)
+    """Something was seen of these: have done what there is to do, let rest what is as wanted.
+
+    A row that a hand works on at this moment is left to it.
+    """
+    now: list[UUID] = []
+    rest: list[Desktop] = []
+    freed: list[str] = []
+    for desktop in Desktop.objects.filter(id__in=desktop_ids, held_by=None).defer("progress"):
+        act = _act(desktop)
+        if desktop.observed == Observed.ABSENT:
+            freed.append(desktop.gpu_class)
+        if act == Act.START and desktop.attempts_generation == desktop.generation:
+            lease.postpone(desktop.id, _backoff(desktop.attempts))
+            if desktop.attempts == 0:
+                now.append(desktop.id)
+        elif act == Act.NOTHING:
+            rest.append(desktop)
+        elif act != Act.WAIT or desktop.look_after is None:
+            now.append(desktop.id)
+    lease.let_rest([desktop for desktop in rest if desktop.look_after is not None])
+    for gpu_class in freed:
+        now += queue.waiting_ids(gpu_class)[:1]
+    if now:
+        lease.make_due(now)
+        nudge.send(dict.fromkeys(now))
 
 
 def reconcile(driver: Driver, desktop_id: UUID) -> None:
     """Bring one desktop closer to what is wanted, if it is due and nobody else has it."""
-    hold = _claim(desktop_id)
+    hold = lease.claim(desktop_id)
     if hold is None:
         return
     try:
-        hold.release(_work(driver, hold))
-    except _LeaseLost:
+        _work(driver, hold)
+    except LeaseLost:
         log.info("reconcile.lease_lost desktop=%s", desktop_id)
     except DriverUnavailable as error:
         log.warning("reconcile.blind desktop=%s error=%s", desktop_id, error)
@@ -104,8 +105,12 @@ def glance(driver: Driver, desktop_id: UUID) -> None:
 
 def survey(driver: Driver) -> observer.Survey:
     """Look at everything, wake what changed, clear away what nobody wants."""
-    seen = observer.survey(driver)
-    wake({*seen.changed, *_unsettled()})
+    return settle(driver, observer.survey(driver))
+
+
+def settle(driver: Driver, seen: observer.Survey) -> observer.Survey:
+    """Do what a look at everything asks for."""
+    wake({*seen.changed, *unsettled()})
     for ghost in seen.ghosts:
         log.warning("survey.ghost desktop=%s", ghost)
         driver.erase(ghost)
@@ -116,7 +121,7 @@ def survey(driver: Driver) -> observer.Survey:
     return seen
 
 
-def _unsettled() -> list[UUID]:
+def unsettled() -> list[UUID]:
     """Nobody will look at these, and yet they are not as wanted.
 
     Whoever saw the change may have died between writing it down and waking the hand.
@@ -136,42 +141,39 @@ def _unsettled() -> list[UUID]:
     return list(rows.values_list("id", flat=True)[:SWEEP_AT_ONCE])
 
 
-def _claim(desktop_id: UUID) -> _Hold | None:
-    read = Desktop.objects.filter(id=desktop_id, look_after__lte=Now()).first()
-    if read is None or read.look_after is None:
-        return None
-    hold = _Hold(desktop_id, timezone.now() + LEASE)
-    still = Desktop.objects.filter(id=desktop_id, look_after=read.look_after)
-    return hold if still.update(look_after=hold.lease) == 1 else None
-
-
-def _put_back(hold: _Hold) -> None:
+def _put_back(hold: Hold) -> None:
     try:
-        hold.release(BLIND_AGAIN)
-    except _LeaseLost:
+        # Apart from one another, so that a world that comes back is not asked by all at once.
+        hold.release(BLIND_AGAIN * random.uniform(0.8, 1.6))  # noqa: S311 - jitter
+    except LeaseLost:
         pass
 
 
-def _work(driver: Driver, hold: _Hold) -> timedelta | None:
-    """Look, decide and act until there is something to wait for; answers for how long."""
+def _work(driver: Driver, hold: Hold) -> None:
+    """Look, decide and act until there is something to wait for; then let go."""
+    known = driver.hears_everything and _act(hold.desktop) == Act.START
     for _step in range(ACTS_AT_ONCE):
-        desktop = observer.look(driver, hold.id)
+        desktop = hold.desktop if known else observer.look(driver, hold.id)
+        known = False
         if desktop.attempts and timeline.ready_before_end_s(desktop) >= SETTLED.total_seconds():
             hold.write(attempts=0)
             desktop.attempts = 0
         act = _act(desktop)
         if act == Act.ERASE:
             _erase(driver, hold)
-            return None
+            return
         if act == Act.STOP:
             pause = _stop(driver, desktop)
         elif act == Act.START:
             pause = _start(driver, desktop, hold)
         else:
-            return _rest(desktop)
+            hold.release(_rest(driver, desktop))
+            return
         if pause is not None:
-            return pause
-    return timedelta(0)
+            unless = Observed.ABSENT if act == Act.STOP else Observed.FAILED
+            hold.release(pause, unless=unless)
+            return
+    hold.release(timedelta(0))
 
 
 def _act(desktop: Desktop) -> Act:
@@ -185,14 +187,19 @@ def _act(desktop: Desktop) -> Act:
     )
 
 
-def _rest(desktop: Desktop) -> timedelta | None:
+def _rest(driver: Driver, desktop: Desktop) -> timedelta | None:
     """When to look again at what needs no act; None: the watch and the survey will notice."""
+    heard = driver.hears_everything
     if desktop.observed == Observed.PENDING:
-        return PENDING_AGAIN
-    return STOPPING_AGAIN if desktop.observed == Observed.STOPPING else None
+        if heard and desktop.desired == Desired.RUNNING and not desktop.stale:
+            driver.start(_spec(desktop))  # makes whole what a dead worker left half made
+        return HEARD_AGAIN if heard else PENDING_AGAIN
+    if desktop.observed == Observed.STOPPING:
+        return HEARD_AGAIN if heard else STOPPING_AGAIN
+    return None
 
 
-def _start(driver: Driver, desktop: Desktop, hold: _Hold) -> timedelta | None:
+def _start(driver: Driver, desktop: Desktop, hold: Hold) -> timedelta | None:
     if queue.must_wait(desktop):
         observer.explain(desktop.id, cause="gpu_none_free", detail={})
         return WAITING_AGAIN
@@ -214,7 +221,7 @@ def _start(driver: Driver, desktop: Desktop, hold: _Hold) -> timedelta | None:
             hold.write(attempts=MAX_ATTEMPTS)
         observer.explain(desktop.id, cause=error.cause, detail={"log": str(error)} | error.detail)
         return _backoff(spent + 1)
-    return None
+    return HEARD_AGAIN if driver.hears_everything else None
 
 
 def _stop(driver: Driver, desktop: Desktop) -> timedelta | None:
@@ -223,28 +230,26 @@ def _stop(driver: Driver, desktop: Desktop) -> timedelta | None:
         minutes = settings.ATELIER.start_deadline_s / 60
         observer.explain(desktop.id, cause="desktop_start_timeout", detail={"min": minutes})
     driver.stop(desktop.id)
+    if driver.hears_everything:
+        return HEARD_AGAIN  # its end is told, and `wake` does the rest
     now = observer.look(driver, desktop.id)
     if now.observed != Observed.ABSENT:
         return STOPPING_AGAIN
-    nudge.send(_next_waiters(desktop))
+    waiters = queue.waiting_ids(desktop.gpu_class)[:1]
+    lease.make_due(waiters)
+    nudge.send(waiters)
     if wanted and not now.exhausted:
         return _backoff(desktop.attempts)
     return None
 
 
-def _next_waiters(desktop: Desktop) -> list[UUID]:
-    """A place became free: its next takers look at once instead of waiting for the clock."""
-    next_ids = queue.waiting_ids(desktop.spec.get("gpu_class", ""))[:1]
-    Desktop.objects.filter(id__in=next_ids).update(look_after=Now())
-    return next_ids
-
-
-def _erase(driver: Driver, hold: _Hold) -> None:
+def _erase(driver: Driver, hold: Hold) -> None:
     driver.erase(hold.id)
     with transaction.atomic():
         Desktop.objects.select_for_update().get(id=hold.id)
         hold.write(erased_at=timezone.now())
         timeline.append(Desktop.objects.get(id=hold.id), source=Transition.Source.HAND)
+    hold.release(None)
 
 
 def _backoff(attempts: int) -> timedelta:
@@ -274,5 +279,6 @@ def _spec(desktop: Desktop) -> DesktopSpec:
         disk_gib=sold["disk_gib"],
         secret=desktop.secret,
         gpu=gpu,
+        disk_known=desktop.disk_seen,
         apps=tuple(App(name=app["name"], port=app["port"]) for app in sold["apps"]),
     )

@@ -22,13 +22,16 @@ LONGEST_FUNCTION = 70
 PENS = {
     "provisioner/desktops.py": {
         *("tenant", "tenant_id", "name", "spec", "desired", "generation", "secret"),
+        "gpu_class",
         *("created_at", "wanted_at"),
     },
     "provisioner/observer.py": {
         *("observed", "observed_generation", "observed_at", "observed_since", "endpoint"),
         *("app_endpoints", "reason", "reason_detail", "progress", "limits"),
+        *("observed_revision", "disk_seen"),
     },
-    "provisioner/reconciler.py": {"look_after", "attempts", "attempts_generation", "erased_at"},
+    "provisioner/reconciler.py": {"attempts", "attempts_generation", "erased_at"},
+    "provisioner/lease.py": {"look_after", "held_by"},
 }
 # One column has two writers by design: the will makes a row due, the hand keeps the rhythm.
 SHARED = {("provisioner/desktops.py", "look_after")}

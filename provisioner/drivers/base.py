@@ -1,11 +1,11 @@
-"""The driver port: four verbs and a rumour. Frozen dataclasses, no Django, no I/O.
+"""The driver port: three verbs, two ways to look, and the news. Dataclasses, no Django, no I/O.
 
 Promises that every driver keeps, checked by `tests/provisioner/drivers/contract.py`:
 
 * Every verb may be called twice, and in any order; `start` on what runs changes nothing.
 * `start` and `stop` return at once; what comes of them is seen by `observe`.
-* `observe(ids)` answers for every id it was asked about, `ABSENT` included;
-  `observe(None)` answers for everything that exists, orphans included.
+* `observe(ids)` answers for every id it was asked about, `ABSENT` included; `survey()` answers for
+  everything that exists, orphans included.
 * Silence is not an observation: a driver that cannot see raises `DriverUnavailable`
   and never answers `ABSENT` for what it could not look at.
 * `stop` keeps the disk, `erase` removes it and everything else of that desktop.
@@ -57,6 +57,7 @@ class DesktopSpec:
     secret: str  # the desktop answers only requests that carry it; new with every generation
     gpu: GpuNeed | None = None
     apps: tuple[App, ...] = ()
+    disk_known: bool = False  # it was there at an earlier start: no need to make sure of it first
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +81,54 @@ class Observation:
     detail: dict[str, Any] = field(default_factory=dict)
     progress: dict[str, Any] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
+    # Where the world counts its own changes (Kubernetes' resourceVersion): the count as of which
+    # this was seen. Of two looks the one with the higher count is the newer, whatever clocks say.
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """Something moved. `id` is None where it is not known what."""
+class Machine:
+    """One machine that desktops can run on, and what of it is to be had.
 
-    id: UUID | None
+    `capacity`, `allocatable` and `taken` map a resource's name to an integer: `cpu_millis`,
+    `memory_mib`, and each kind of card under its Kubernetes name (`nvidia.com/gpu`: cards). The
+    gap between the first two is broken or reserved; `taken` is what others than desktops hold.
+    """
+
+    name: str
+    ready: bool  # answers, and accepts new desktops (not cordoned)
+    labels: dict[str, str] = field(default_factory=dict)
+    capacity: dict[str, int] = field(default_factory=dict)
+    allocatable: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that exists, as seen at once. What is not in `seen` was absent."""
+
+    seen: tuple[Observation, ...]
+    at: datetime  # when it was asked, aware
+    revision: int | None = None  # as in Observation; counts for what is missing too
+    machines: tuple[Machine, ...] | None = None  # None: not asked
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a driver heard since the last time. Nobody need look again at what was `seen`."""
+
+    seen: tuple[Observation, ...] = ()
+    moved: tuple[UUID, ...] = ()  # these moved: look at them
+    unclear: bool = False  # something moved, not known what: look at everything
+    world: World | None = None  # everything, where the driver had to look at it anyway
+    machines: tuple[Machine, ...] | None = None  # all machines, where one of them changed
 
 
 class Driver(Protocol):
+    # True where `changes` tells all that becomes of a desktop, so that the hand need not ask
+    # about what is pending every few seconds.
+    hears_everything: bool
+
     def start(self, spec: DesktopSpec) -> None:
         """Ensure it exists. NoCapacity, SpecRejected, DriverUnavailable."""
 
@@ -99,8 +138,11 @@ class Driver(Protocol):
     def erase(self, id: UUID) -> None:
         """The disk goes too. Stops first what still runs."""
 
-    def observe(self, ids: Collection[UUID] | None = None) -> list[Observation]:
-        """See the promises above."""
+    def observe(self, ids: Collection[UUID]) -> list[Observation]:
+        """One answer for each id; see the promises above. DriverUnavailable."""
 
-    def changes(self) -> Iterator[Change]:
+    def survey(self) -> World:
+        """Everything that exists. DriverUnavailable."""
+
+    def changes(self) -> Iterator[News]:
         """Blocks; yields when something moved. May stay silent, may end: call it again."""

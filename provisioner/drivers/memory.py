@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from provisioner.drivers.base import Change, DesktopSpec, Observation
+from provisioner.drivers.base import DesktopSpec, News, Observation, World
 from provisioner.errors import DriverUnavailable, NoCapacity
 from provisioner.states import Observed
 
@@ -33,6 +33,8 @@ class Machine:
 class MemoryDriver:
     """`capacity` machines at most; `ready_at_once` skips pending; `blind` cannot see."""
 
+    hears_everything = False
+
     capacity: int = 10**9
     ready_at_once: bool = False
     slow_stop: bool = False
@@ -40,7 +42,7 @@ class MemoryDriver:
     machines: dict[UUID, Machine] = field(default_factory=dict)
     disks: set[UUID] = field(default_factory=set)
     starts: list[tuple[UUID, int]] = field(default_factory=list)
-    _changes: Queue[Change] = field(default_factory=Queue)
+    _changes: Queue[News] = field(default_factory=Queue)
 
     def start(self, spec: DesktopSpec) -> None:
         self._see()
@@ -71,14 +73,17 @@ class MemoryDriver:
         self.disks.discard(id)
         self._moved(id)
 
-    def observe(self, ids: Collection[UUID] | None = None) -> list[Observation]:
+    def observe(self, ids: Collection[UUID]) -> list[Observation]:
         self._see()
         at = timezone.now()
-        if ids is None:
-            ids = list(self.machines)
         return [self._observation(id, at) for id in ids]
 
-    def changes(self) -> Iterator[Change]:
+    def survey(self) -> World:
+        self._see()
+        at = timezone.now()
+        return World(seen=tuple(self._observation(id, at) for id in list(self.machines)), at=at)
+
+    def changes(self) -> Iterator[News]:
         while True:
             try:
                 yield self._changes.get(timeout=1.0)
@@ -118,6 +123,6 @@ class MemoryDriver:
             raise DriverUnavailable("the world cannot be asked right now")
 
     def _moved(self, id: UUID) -> None:
-        self._changes.put(Change(id))
+        self._changes.put(News(moved=(id,)))
         # Two looks never share a time stamp, as on a real clock that is read twice.
         time.sleep(0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from portal.accounts.models import Tenant
-from provisioner import desktops, nudge, observer, reconciler
+from provisioner import desktops, lease, nudge, observer, reconciler
 from provisioner.desktops import Desktop, Spec
 from provisioner.drivers.memory import MemoryDriver
 from provisioner.states import Observed
@@ -38,6 +39,12 @@ SPEC = Spec(
 def every_nudge_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker is never told anything: what these tests show holds without the broker."""
     monkeypatch.setattr(nudge, "send", lambda _ids: None)
+
+
+@pytest.fixture(autouse=True)
+def no_worker_lives_on() -> Iterator[None]:
+    yield
+    lease.end()
 
 
 @pytest.fixture

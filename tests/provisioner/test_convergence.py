@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from portal.accounts.models import Tenant
 from provisioner import desktops, observer, reconciler, timeline
 from provisioner.desktops import Desktop
-from provisioner.drivers.base import DesktopSpec, Observation
+from provisioner.drivers.base import DesktopSpec, Observation, World
 from provisioner.drivers.memory import MemoryDriver
 from provisioner.errors import DriverUnavailable, NotAllowedNow
 from provisioner.models import MAX_ATTEMPTS, Transition
@@ -52,12 +52,20 @@ class MortalDriver(MemoryDriver):
     def erase(self, id: UUID) -> None:
         self._verb(lambda: super(MortalDriver, self).erase(id))
 
-    def observe(self, ids: Collection[UUID] | None = None) -> list[Observation]:
+    def observe(self, ids: Collection[UUID]) -> list[Observation]:
         seen = super().observe(ids)
+        self._die_after_a_look()
+        return seen
+
+    def survey(self) -> World:
+        world = super().survey()
+        self._die_after_a_look()
+        return world
+
+    def _die_after_a_look(self) -> None:
         if self.die == "look":
             self.die = ""
             raise Killed
-        return seen
 
     def _verb(self, act: Any) -> None:
         when, self.die = (self.die, "") if self.die in ("before", "after") else ("", self.die)
@@ -111,9 +119,14 @@ class History:
         self.late = [(left, seen) for left, seen in self.late if not arrives(left)]
 
     def peek(self, kind: str, steps: int, number: int) -> None:
-        ids = None if kind == "survey" else [self.ids[number]] if number in self.ids else []
-        if not self.world.blind:
-            self.late += [(steps, seen) for seen in MemoryDriver.observe(self.world, ids)]
+        ids = [self.ids[number]] if number in self.ids else []
+        if self.world.blind:
+            return
+        if kind == "survey":
+            seen = MemoryDriver.survey(self.world).seen
+        else:
+            seen = tuple(MemoryDriver.observe(self.world, ids))
+        self.late += [(steps, observation) for observation in seen]
 
     def step(self, step: str, number: int) -> None:
         if step == "launch":

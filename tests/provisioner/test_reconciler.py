@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from provisioner import desktops, observer, queue, reconciler
+from provisioner import desktops, lease, observer, queue, reconciler
 from provisioner.drivers.base import DesktopSpec
 from provisioner.errors import DriverError, SpecRejected
 from provisioner.models import MAX_ATTEMPTS, Desktop
@@ -53,7 +53,7 @@ def test_it_erases_the_disk_only_after_the_machine_is_gone(room: Room) -> None:
 
 def test_it_leaves_a_desktop_alone_that_somebody_else_holds(room: Room) -> None:
     desktop = room.launch()
-    assert reconciler._claim(desktop.id) is not None
+    assert lease.claim(desktop.id) is not None
     reconciler.reconcile(room.world, desktop.id)
     assert room.world.starts == []
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
-from provisioner.drivers.base import Change
+from provisioner.drivers.base import News
 from provisioner.drivers.local import processes
 from provisioner.drivers.local.folders import Cabinet
 from provisioner.errors import DriverUnavailable
@@ -123,13 +123,13 @@ class _Ears:
         return set()
 
 
-def listen(cabinet: Cabinet) -> Iterator[Change]:
+def listen(cabinet: Cabinet) -> Iterator[News]:
     """Yields what moved. Ends after a quiet while, or when its reader goes away."""
     ears = _Ears(cabinet)
     told: dict[UUID | None, list[float]] = {}  # when each was spoken of lately
     held: set[UUID | None] = set()  # moved again too often
     try:
-        yield Change(None)  # whatever moved before we listened
+        yield News(unclear=True)  # whatever moved before we listened
         while True:
             moved = ears.heard(seconds=1 / LOOKS_A_SECOND if held else QUIET_S)
             if moved is None and not held:
@@ -141,6 +141,6 @@ def listen(cabinet: Cabinet) -> Iterator[Change]:
                 if len(lately) < LOOKS_A_SECOND:
                     told[id] = [*lately, now]
                     held.discard(id)
-                    yield Change(id)
+                    yield News(unclear=True) if id is None else News(moved=(id,))
     finally:
         ears.close()

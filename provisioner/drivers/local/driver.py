@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from provisioner.drivers.base import Change, DesktopSpec, Observation
+from provisioner.drivers.base import DesktopSpec, News, Observation, World
 from provisioner.drivers.local import sandbox
 from provisioner.drivers.local.changes import listen
 from provisioner.drivers.local.ending import end
@@ -31,6 +31,8 @@ LONGEST_SOCKET_PATH = 107  # bytes; the kernel's limit for sockets in the file s
 
 class LocalDriver:
     """Desktops on this machine. Any number of processes may have one of these at a time."""
+
+    hears_everything = False  # what a desktop writes of its progress is read, not told
 
     def __init__(
         self, *, data: Path, slots: int, env: Path, plain: bool = False, images: Path = IMAGES
@@ -82,14 +84,16 @@ class LocalDriver:
             folder.remove()
             (self.cabinet.root / ".locks" / str(id)).unlink(missing_ok=True)
 
-    def observe(self, ids: Collection[UUID] | None = None) -> list[Observation]:
+    def observe(self, ids: Collection[UUID]) -> list[Observation]:
         at = datetime.now(UTC)
-        if ids is not None:
-            return [look(self.cabinet, self.cabinet.folder(id), at) for id in ids]
-        every = (look(self.cabinet, folder, at) for folder in self.cabinet.folders())
-        return [seen for seen in every if seen.observed != Observed.ABSENT]
+        return [look(self.cabinet, self.cabinet.folder(id), at) for id in ids]
 
-    def changes(self) -> Iterator[Change]:
+    def survey(self) -> World:
+        at = datetime.now(UTC)
+        every = (look(self.cabinet, folder, at) for folder in self.cabinet.folders())
+        return World(seen=tuple(seen for seen in every if seen.observed != Observed.ABSENT), at=at)
+
+    def changes(self) -> Iterator[News]:
         with _translated():
             self.cabinet.make()
         return listen(self.cabinet)

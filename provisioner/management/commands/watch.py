@@ -12,8 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import OperationalError, close_old_connections
 
-from provisioner import drivers, reconciler
-from provisioner.drivers.base import Driver
+from provisioner import drivers, observer, reconciler
+from provisioner.drivers.base import Driver, News
 from provisioner.errors import DriverUnavailable
 
 log = logging.getLogger(__name__)
@@ -44,9 +44,18 @@ class Command(BaseCommand):
         ready = os.environ.get("ATELIER_READY_FILE")
         if ready:  # whoever started us waits for this
             Path(ready).touch()
-        for change in driver.changes():
+        for news in driver.changes():
             close_old_connections()
-            if change.id is None:
-                reconciler.survey(driver)
-            else:
-                reconciler.glance(driver, change.id)
+            self._take_in(driver, news)
+
+    def _take_in(self, driver: Driver, news: News) -> None:
+        if news.world is not None:
+            reconciler.settle(driver, observer.take_in(news.world))
+        if news.seen:
+            reconciler.wake(observer.record_all(news.seen))
+        if news.machines is not None:
+            observer.record_machines(news.machines)
+        for desktop_id in news.moved:
+            reconciler.glance(driver, desktop_id)
+        if news.unclear:
+            reconciler.survey(driver)

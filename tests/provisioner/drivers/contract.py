@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from provisioner.drivers.base import App, DesktopSpec, Driver, GpuNeed, Observation
+from provisioner.drivers.base import App, DesktopSpec, Driver, GpuNeed, News, Observation
 from provisioner.errors import DriverUnavailable, NoCapacity
 from provisioner.states import Observed
 from tests.running import eventually
@@ -69,7 +69,7 @@ def look(driver: Driver, id: UUID) -> Observation:
 
 
 def existing(driver: Driver) -> set[UUID]:
-    return {seen.id for seen in driver.observe(None)}
+    return {seen.id for seen in driver.survey().seen}
 
 
 class Contract:
@@ -118,7 +118,7 @@ class Contract:
             with pytest.raises(DriverUnavailable):
                 world.driver.observe([spec.id])
             with pytest.raises(DriverUnavailable):
-                world.driver.observe(None)
+                world.driver.survey()
         assert look(world.driver, spec.id).observed != Observed.ABSENT
 
     # --- Starting -----------------------------------------------------------------------------
@@ -258,13 +258,13 @@ class Contract:
         spec = a_spec()
         world.driver.start(spec)
         world.becomes_ready(spec.id)
-        heard: list[UUID | None] = []
+        heard: list[News] = []
         failed = threading.Event()
 
         def listen() -> None:
             while not failed.is_set():
-                for change in world.driver.changes():
-                    heard.append(change.id)
+                for news in world.driver.changes():
+                    heard.append(news)
                     if look(world.driver, spec.id).observed == Observed.FAILED:
                         failed.set()
                         return
@@ -273,7 +273,9 @@ class Contract:
         listener.start()
         world.dies(spec.id)
         assert failed.wait(10), f"heard only {heard}"
-        assert heard[-1] in (spec.id, None)
+        last = heard[-1]
+        known = {seen.id for seen in last.seen + (last.world.seen if last.world else ())}
+        assert spec.id in {*known, *last.moved} or last.unclear
 
     def _gone(self, world: World, id: UUID) -> None:
         world.driver.stop(id)

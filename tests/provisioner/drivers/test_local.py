@@ -123,8 +123,8 @@ class Ear:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
-        for change in self.changes:
-            self.heard.append((time.monotonic(), change.id))
+        for news in self.changes:
+            self.heard += [(time.monotonic(), id) for id in news.moved or (None,)]
 
     def last(self, id: UUID) -> float:
         return max((at for at, heard in self.heard if heard == id), default=0.0)

@@ -197,7 +197,7 @@ def test_stop_all_ends_every_desktop_and_keeps_the_homes(world: LocalWorld) -> N
     done = _stop_all(world.data)
     assert done.returncode == 0, done.stderr
     assert "2 of 2" in done.stdout
-    assert world.driver.observe() == []
+    assert world.driver.survey().seen == ()
     assert all(world.has_disk(id) and world.processes(id) == [] for id in ids)
 
 
