@@ -1,0 +1,1 @@
+"""A real Kubernetes for tests. Nothing here is part of the platform."""
