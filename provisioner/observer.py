@@ -36,9 +36,9 @@ class Survey:
     ghosts: list[UUID]  # exist in the world, although their row was erased
 
 
-def look(driver: Driver, desktop_id: UUID) -> Desktop:
+def look(driver: Driver, desktop_id: UUID, *, tenant: UUID | None = None) -> Desktop:
     """Ask about one desktop and write it down. DriverUnavailable."""
-    record_all(driver.observe([desktop_id]))
+    record_all(driver.observe([desktop_id], tenant=tenant))
     return Desktop.objects.get(id=desktop_id)
 
 

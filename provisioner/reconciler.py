@@ -153,7 +153,7 @@ def _work(driver: Driver, hold: Hold) -> None:
     """Look, decide and act until there is something to wait for; then let go."""
     known = driver.hears_everything and _act(hold.desktop) == Act.START
     for _step in range(ACTS_AT_ONCE):
-        desktop = hold.desktop if known else observer.look(driver, hold.id)
+        desktop = hold.desktop if known else _look(driver, hold)
         known = False
         if desktop.attempts and timeline.ready_before_end_s(desktop) >= SETTLED.total_seconds():
             hold.write(attempts=0)
@@ -174,6 +174,10 @@ def _work(driver: Driver, hold: Hold) -> None:
             hold.release(pause, unless=unless)
             return
     hold.release(timedelta(0))
+
+
+def _look(driver: Driver, hold: Hold) -> Desktop:
+    return observer.look(driver, hold.id, tenant=hold.desktop.tenant_id)
 
 
 def _act(desktop: Desktop) -> Act:
@@ -229,10 +233,10 @@ def _stop(driver: Driver, desktop: Desktop) -> timedelta | None:
     if wanted and desktop.overdue:
         minutes = settings.ATELIER.start_deadline_s / 60
         observer.explain(desktop.id, cause="desktop_start_timeout", detail={"min": minutes})
-    driver.stop(desktop.id)
+    driver.stop(desktop.id, tenant=desktop.tenant_id)
     if driver.hears_everything:
         return HEARD_AGAIN  # its end is told, and `wake` does the rest
-    now = observer.look(driver, desktop.id)
+    now = observer.look(driver, desktop.id, tenant=desktop.tenant_id)
     if now.observed != Observed.ABSENT:
         return STOPPING_AGAIN
     waiters = queue.waiting_ids(desktop.gpu_class)[:1]
@@ -244,7 +248,7 @@ def _stop(driver: Driver, desktop: Desktop) -> timedelta | None:
 
 
 def _erase(driver: Driver, hold: Hold) -> None:
-    driver.erase(hold.id)
+    driver.erase(hold.id, tenant=hold.desktop.tenant_id)
     with transaction.atomic():
         Desktop.objects.select_for_update().get(id=hold.id)
         hold.write(erased_at=timezone.now())

@@ -122,6 +122,7 @@ class News:
     unclear: bool = False  # something moved, not known what: look at everything
     world: World | None = None  # everything, where the driver had to look at it anyway
     machines: tuple[Machine, ...] | None = None  # all machines, where one of them changed
+    heard_at: datetime | None = None  # until when nothing can have been missed
 
 
 class Driver(Protocol):
@@ -132,13 +133,15 @@ class Driver(Protocol):
     def start(self, spec: DesktopSpec) -> None:
         """Ensure it exists. NoCapacity, SpecRejected, DriverUnavailable."""
 
-    def stop(self, id: UUID) -> None:
+    # `tenant`: whose it is, where that is known; saves some drivers a search.
+
+    def stop(self, id: UUID, *, tenant: UUID | None = None) -> None:
         """The machine goes, the disk stays. Unknown ids are no error."""
 
-    def erase(self, id: UUID) -> None:
+    def erase(self, id: UUID, *, tenant: UUID | None = None) -> None:
         """The disk goes too. Stops first what still runs."""
 
-    def observe(self, ids: Collection[UUID]) -> list[Observation]:
+    def observe(self, ids: Collection[UUID], *, tenant: UUID | None = None) -> list[Observation]:
         """One answer for each id; see the promises above. DriverUnavailable."""
 
     def survey(self) -> World:

@@ -56,7 +56,7 @@ class MemoryDriver:
         self.machines[spec.id] = Machine(spec=spec, observed=ready)
         self._moved(spec.id)
 
-    def stop(self, id: UUID) -> None:
+    def stop(self, id: UUID, *, tenant: UUID | None = None) -> None:
         self._see()
         machine = self.machines.get(id)
         if machine is None:
@@ -67,13 +67,13 @@ class MemoryDriver:
             del self.machines[id]
         self._moved(id)
 
-    def erase(self, id: UUID) -> None:
+    def erase(self, id: UUID, *, tenant: UUID | None = None) -> None:
         self._see()
         self.machines.pop(id, None)
         self.disks.discard(id)
         self._moved(id)
 
-    def observe(self, ids: Collection[UUID]) -> list[Observation]:
+    def observe(self, ids: Collection[UUID], *, tenant: UUID | None = None) -> list[Observation]:
         self._see()
         at = timezone.now()
         return [self._observation(id, at) for id in ids]

@@ -46,13 +46,13 @@ class MortalDriver(MemoryDriver):
     def start(self, spec: DesktopSpec) -> None:
         self._verb(lambda: super(MortalDriver, self).start(spec))
 
-    def stop(self, id: UUID) -> None:
+    def stop(self, id: UUID, *, tenant: UUID | None = None) -> None:
         self._verb(lambda: super(MortalDriver, self).stop(id))
 
-    def erase(self, id: UUID) -> None:
+    def erase(self, id: UUID, *, tenant: UUID | None = None) -> None:
         self._verb(lambda: super(MortalDriver, self).erase(id))
 
-    def observe(self, ids: Collection[UUID]) -> list[Observation]:
+    def observe(self, ids: Collection[UUID], *, tenant: UUID | None = None) -> list[Observation]:
         seen = super().observe(ids)
         self._die_after_a_look()
         return seen
@@ -183,7 +183,9 @@ class History:
             due = reconciler.due()
             for id in due:
                 reconciler.reconcile(self.world, id)
-            if not (moved or due or reconciler.survey(self.world).changed or reconciler.due()):
+            changed = reconciler.survey(self.world).changed
+            later = Desktop.objects.filter(look_after__isnull=False).exists()
+            if not (moved or due or changed or later):
                 return
 
     def world_moves(self) -> bool:

@@ -64,7 +64,7 @@ def test_it_does_not_start_anything_once_its_lease_is_lost(
     desktop = room.launch()
     look = observer.look
 
-    def look_while_the_will_changes(*args: object) -> Desktop:
+    def look_while_the_will_changes(*args: object, **named: object) -> Desktop:
         seen = look(*args)  # type: ignore[arg-type]
         desktops.stop(desktop.id)
         return seen

@@ -69,14 +69,14 @@ class LocalDriver:
                     end(folder, self.kind)
                 raise
 
-    def stop(self, id: UUID) -> None:
+    def stop(self, id: UUID, *, tenant: UUID | None = None) -> None:
         folder = self.cabinet.folder(id)
         if folder.exists():
             with _translated(), self.cabinet.locked(str(id)):
                 if folder.exists():
                     end(folder, self.kind)
 
-    def erase(self, id: UUID) -> None:
+    def erase(self, id: UUID, *, tenant: UUID | None = None) -> None:
         folder = self.cabinet.folder(id)
         with _translated(), self.cabinet.locked(str(id)):
             if folder.exists():
@@ -84,7 +84,7 @@ class LocalDriver:
             folder.remove()
             (self.cabinet.root / ".locks" / str(id)).unlink(missing_ok=True)
 
-    def observe(self, ids: Collection[UUID]) -> list[Observation]:
+    def observe(self, ids: Collection[UUID], *, tenant: UUID | None = None) -> list[Observation]:
         at = datetime.now(UTC)
         return [look(self.cabinet, self.cabinet.folder(id), at) for id in ids]
 
