@@ -17,12 +17,22 @@ EMBEDDED = ATELIER.mode == "embedded"
 MAILBOX = EMBEDDED and not ATELIER.smtp_url
 
 
+_DATABASE_OPTIONS = {
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "channel_binding", "target_session_attrs"),
+    *("connect_timeout", "keepalives_idle", "application_name"),
+}
+
+
 def _database(url: str) -> dict[str, object]:
     parts = urlsplit(url)
     if parts.scheme not in ("postgresql", "postgres"):
         sys.stderr.write("settings: DATABASE_URL must start with postgresql://\n")
         raise SystemExit(2)
-    host = parse_qs(parts.query).get("host", [parts.hostname or ""])[0]
+    asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    host = asked.pop("host", parts.hostname or "")
+    if unknown := sorted(set(asked) - _DATABASE_OPTIONS):
+        sys.stderr.write(f"settings: DATABASE_URL asks for unknown {', '.join(unknown)}\n")
+        raise SystemExit(2)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/"),
@@ -32,7 +42,7 @@ def _database(url: str) -> dict[str, object]:
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 0 if "uvicorn" in sys.argv[0] else 60,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5},
+        "OPTIONS": {"connect_timeout": 5, **asked},
     }
 
 
@@ -189,6 +199,9 @@ if not EMBEDDED:
     SECURE_SSL_REDIRECT = False  # the ingress ends TLS
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 31536000
+    # The ingress redirects, and probes come without TLS (W008). Names below the portal's may be
+    # somebody else's; whether they take to TLS for ever is not ours to say (W005, W021).
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 
 # --- Language and time --------------------------------------------------------------------------
 USE_I18N = True
@@ -200,9 +213,14 @@ LOCALE_PATHS = [ROOT / "portal" / "locale"]
 
 # --- Files --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = ATELIER.data / "static"
+STATIC_ROOT = ROOT / "staticfiles"  # collected when the platform's image is built
 STATICFILES_DIRS = [ROOT / "portal" / "static"]
 WHITENOISE_USE_FINDERS = EMBEDDED
+if not EMBEDDED:  # names that tell the content, so that browsers keep files for ever
+    STORAGES = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    }
 
 # --- Mail ---------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = ATELIER.mail_from

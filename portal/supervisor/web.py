@@ -1,4 +1,4 @@
-"""Runs inside the web process: uvicorn on the sockets that the supervisor has bound.
+"""The web process: uvicorn on the sockets that the supervisor bound; in a container on its own.
 
 The supervisor keeps them open, so that a restart of the web process refuses nobody.
 """
@@ -6,10 +6,11 @@ The supervisor keeps them open, so that a restart of the web process refuses nob
 from __future__ import annotations
 
 import os
-import socket
 import sys
 
 import uvicorn
+
+from portal import listening
 
 
 def main() -> None:
@@ -26,8 +27,12 @@ def main() -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=5,
     )
-    fds = [int(fd) for fd in os.environ["ATELIER_LISTEN_FDS"].split(",")]
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd) for fd in fds])
+    try:
+        sockets = listening.sockets(int(os.environ.get("ATELIER_PORT") or 8000))
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"web: {getattr(error, 'strerror', None) or error}\n")
+        raise SystemExit(1) from None
+    uvicorn.Server(config).run(sockets=sockets)
 
 
 if __name__ == "__main__":

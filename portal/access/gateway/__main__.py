@@ -15,8 +15,8 @@ from aiohttp import web
 
 from portal.access.gateway.server import Gateway
 from portal.access.gateway.settings import BadSettings, Settings
+from portal.listening import sockets
 
-LOOPBACK = ("127.0.0.1", "::1")
 STOP_WITHIN_S = 3.0
 
 
@@ -36,32 +36,6 @@ def main() -> int:
     with asyncio.Runner(loop_factory=_loop()) as runner:
         runner.run(serve(settings, listening))
     return 0
-
-
-def sockets(port: int) -> list[socket.socket]:
-    """Those that our supervisor has bound already, or both loopback addresses.
-
-    Browsers may try either for `*.localhost`; whoever else listened there would be sent the
-    cookies, so a taken address ends us. OSError names it.
-    """
-    given = os.environ.get("ATELIER_LISTEN_FDS")
-    if given:
-        return [socket.socket(fileno=int(fd)) for fd in given.split(",")]
-    bound = []
-    for address in LOOPBACK:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        if family == socket.AF_INET6 and not socket.has_dualstack_ipv6():
-            continue  # a machine without IPv6: nobody else can listen there either
-        one = socket.socket(family, socket.SOCK_STREAM)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
-            one.bind((address, port))
-        except OSError as error:
-            raise OSError(error.errno, f"{address} port {port}: {error.strerror}") from None
-        bound.append(one)
-    return bound
 
 
 def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

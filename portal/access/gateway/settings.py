@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal import listening
+
 
 class BadSettings(Exception):
     """A variable is missing or wrong; the message names it."""
@@ -28,6 +30,7 @@ class Settings:
             _port(env, "ATELIER_PORT", 8000),
             _port(env, "ATELIER_GATEWAY_PORT", 8001),
         )
+        _addresses(env)
         desk = env.get("ATELIER_DESK_ORIGIN") or f"http://d-{{id}}.localhost:{port}"
         if "{id}" not in desk:
             raise BadSettings("ATELIER_DESK_ORIGIN must contain {id}")
@@ -45,6 +48,14 @@ def _port(env: dict[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
         raise BadSettings(f"{name} must be a port, not {text!r}")
     return int(text)
+
+
+def _addresses(env: dict[str, str]) -> None:
+    """Only looked at here; portal.listening binds them."""
+    try:
+        listening.addresses(env.get("ATELIER_LISTEN") or listening.LOOPBACK)
+    except ValueError as error:
+        raise BadSettings(f"ATELIER_LISTEN: {error}") from None
 
 
 def _kept(path: Path) -> str:

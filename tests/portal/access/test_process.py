@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,6 +80,15 @@ def test_it_listens_on_both_loopback_addresses_and_stops_at_once(start: Start) -
     assert time.monotonic() - begun < 3
 
 
+def test_in_a_container_it_listens_where_it_is_told_and_says_that_it_is_well(start: Start) -> None:
+    port = free_port()
+    start(ATELIER_GATEWAY_PORT=str(port), ATELIER_GATEWAY_KEY="key", ATELIER_LISTEN="127.0.0.2")
+    eventually(lambda: answers(port, "127.0.0.2"), what="it answers")
+    assert answers(port) == b""
+    with urllib.request.urlopen(f"http://127.0.0.2:{port}/healthz", timeout=5) as answer:
+        assert answer.status == 200
+
+
 def test_a_taken_port_is_said_and_is_the_end(start: Start) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -96,6 +106,7 @@ def test_a_taken_port_is_said_and_is_the_end(start: Start) -> None:
         ({}, "gateway-key"),
         ({"ATELIER_GATEWAY_KEY": "k", "ATELIER_GATEWAY_PORT": "eight"}, "ATELIER_GATEWAY_PORT"),
         ({"ATELIER_GATEWAY_KEY": "k", "ATELIER_PORT": "0"}, "ATELIER_PORT"),
+        ({"ATELIER_GATEWAY_KEY": "k", "ATELIER_LISTEN": "everywhere"}, "ATELIER_LISTEN"),
         ({"ATELIER_GATEWAY_KEY": "k", "ATELIER_DESK_ORIGIN": "http://x"}, "ATELIER_DESK_ORIGIN"),
     ],
 )
