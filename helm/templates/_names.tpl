@@ -27,8 +27,24 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 system:serviceaccount:{{ .Release.Namespace }}:{{ include "atelier.name" . }}-worker
 {{- end -}}
 
-{{/* A list or a string as CEL writes it. JSON's strings are CEL's, once Go's HTML escapes are
-     gone. */}}
-{{- define "atelier.cel" -}}
-{{- toRawJson . -}}
+{{/* Of the desktops' pods; empty: none. */}}
+{{- define "atelier.priorityClass" -}}
+{{- if .Values.desktops.priorityClass.create -}}
+{{ include "atelier.name" . }}-desktop
+{{- else -}}
+{{ .Values.desktops.priorityClass.name }}
+{{- end -}}
+{{- end -}}
+
+{{/* What no schema can say: how values stand to each other. */}}
+{{- define "atelier.checked" -}}
+{{- if eq .Values.portal.host .Values.desktops.host -}}
+{{- fail "portal.host and desktops.host must differ: desktops are your users' own, and the portal's pages must not be theirs." -}}
+{{- end -}}
+{{- if hasSuffix (printf ".%s" .Values.desktops.host) .Values.portal.host -}}
+{{- fail "portal.host must not be below desktops.host: every name there belongs to a desktop." -}}
+{{- end -}}
+{{- if and .Values.desktops.priorityClass.create .Values.desktops.priorityClass.name -}}
+{{- fail "desktops.priorityClass.name names an existing class: set desktops.priorityClass.create to false with it." -}}
+{{- end -}}
 {{- end -}}
