@@ -58,6 +58,12 @@ class Environment(BaseSettings):
     kube_image_pull_secret: str = ""
     kube_blocked_cidrs: list[str] = []  # no desktop reaches these: pods, services, machines
     kube_tolerations: list[dict[str, str]] = []
+    kube_tenant_quota: dict[str, str] = {  # a wall behind the queue's own limit
+        "pods": "50",
+        "persistentvolumeclaims": "200",
+        "requests.storage": "100Ti",
+        "requests.nvidia.com/gpu": "50",
+    }
 
     @model_validator(mode="after")
     def _complete(self) -> Environment:

@@ -1,8 +1,8 @@
 """Worlds in which desktops run, all behind one port (`base.Driver`).
 
-`memory` is a world in a dict, for tests; `local` is this machine. A driver knows nothing of the
-database: it is told what to ensure and answers what it sees. `chosen()` picks the one that
-`ATELIER_DRIVER` names, and imports no other.
+`kubernetes` is a cluster, `local` is this machine, `memory` is a world in a dict, for tests. A
+driver knows nothing of the database: it is told what to ensure and answers what it sees.
+`chosen()` picks the one that `ATELIER_DRIVER` names, and imports no other.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ def chosen() -> Driver:
         from provisioner.drivers.local.driver import LocalDriver
 
         return LocalDriver.from_settings(settings.ATELIER)
+    if name == "kubernetes":
+        from provisioner.drivers.kubernetes.driver import KubernetesDriver
+
+        return KubernetesDriver.from_settings(settings.ATELIER)
     if name == "memory":
         from provisioner.drivers.memory import MemoryDriver
 
         return MemoryDriver()
-    raise ValueError(f"ATELIER_DRIVER: unknown driver {name!r}; known: local, memory")
+    raise ValueError(f"ATELIER_DRIVER: unknown driver {name!r}; known: kubernetes, local, memory")

@@ -1,0 +1,193 @@
+"""Why a pod waits, fails or does not go: keys of the portal's cause sentences. Pure.
+
+Matched are the reasons and messages of kubelet, scheduler and controllers, as of Kubernetes 1.36;
+an unknown one falls back to a plainer cause, with the technical lines kept for the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from provisioner.states import Observed
+
+if TYPE_CHECKING:
+    from provisioner.drivers.kubernetes.pods import Event, Pod
+
+Cause = tuple[str, dict[str, Any]]
+
+NONE: Cause = ("", {})
+_NOBODY = ("", "", "", "")
+
+PULLING = {"ErrImagePull", "ImagePullBackOff"}
+# States that kubelet would keep trying for ever and that do not come right by themselves.
+HOPELESS = {
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CrashLoopBackOff",
+    "CreateContainerError",
+    "RunContainerError",
+}
+NOT_FOUND = ("not found", "manifest unknown", "does not exist", "notfound")
+DENIED = ("unauthorized", "denied", "forbidden", "authentication required")
+NO_SPACE = ("no space left",)
+# How the scheduler says that the machine, not the card, is short.
+SHORT = {"Insufficient cpu": "cpu", "Insufficient memory": "memory", "Too many pods": "pods"}
+# Reasons of a pod that kubelet would not admit.
+REFUSED = ("UnexpectedAdmissionError", "OutOf", "NodeAffinity", "Topology", "AdmissionError")
+
+
+def never_comes(pod: Pod) -> bool:
+    """It waits for something that will not happen."""
+    container = pod.container
+    if container.state != "waiting":
+        return False
+    if container.reason in HOPELESS:
+        return True
+    return container.reason == "ImagePullBackOff" and _pull(pod) in (
+        "image_not_found",
+        "image_denied",
+    )
+
+
+def of(pod: Pod, observed: Observed, events: Sequence[Event], *, stuck: bool) -> Cause:
+    """The cause and what its sentence needs; none where all goes as it should."""
+    if observed == Observed.STOPPING:
+        return _of_stopping(pod, stuck=stuck)
+    if observed == Observed.FAILED:
+        return _of_failed(pod)
+    if observed == Observed.PENDING:
+        return _of_pending(pod, events)
+    return NONE
+
+
+def _of_stopping(pod: Pod, *, stuck: bool) -> Cause:
+    disrupted = _disruption(pod)
+    if stuck:
+        silent = disrupted == "node_lost" or not pod.ready
+        key = "node_lost" if disrupted == "node_lost" else "stopping_stuck"
+        return key, _log(pod, node=pod.node, silent=silent)
+    return (disrupted, _log(pod)) if disrupted else NONE
+
+
+def _of_failed(pod: Pod) -> Cause:
+    disrupted = _disruption(pod)
+    if pod.reason == "Evicted":
+        return _evicted(pod)
+    if pod.reason in ("Terminated", "NodeShutdown", "Shutdown"):
+        return "node_drain", _log(pod)
+    if pod.reason.startswith(REFUSED):
+        return "node_refused", _log(pod, node=pod.node)
+    if pod.reason == "NodeLost":
+        return "node_lost", _log(pod)
+    if disrupted:
+        return disrupted, _log(pod)
+    container = pod.container
+    if container.state == "waiting":
+        if container.reason in PULLING or container.reason in (
+            "InvalidImageName",
+            "ErrImageNeverPull",
+        ):
+            return _pull(pod), _log(pod)
+        if container.reason == "CrashLoopBackOff":
+            return "desktop_crash_loop", _log(pod, n=container.restarts)
+        return "desktop_died", _log(pod)
+    if container.reason == "OOMKilled":
+        return "ram_out", _log(pod)
+    return "desktop_died", _log(pod)
+
+
+def _of_pending(pod: Pod, events: Sequence[Event]) -> Cause:
+    placed = pod.conditions.get("PodScheduled", _NOBODY)
+    if placed[0] == "False" and placed[2] == "Unschedulable":
+        return _unschedulable(pod, placed[3])
+    if pod.container.state == "waiting" and pod.container.reason in PULLING:
+        return _pull(pod), _log(pod)
+    if pod.container.state == "running" and pod.conditions.get("Ready", _NOBODY)[0] == "False":
+        return _not_ready(pod)
+    return _of_events(pod, events)
+
+
+def _unschedulable(pod: Pod, message: str) -> Cause:
+    if "persistentvolumeclaim" in message and "not found" in message:
+        return NONE  # we make it at once
+    if "Insufficient" in message and "/" in message.split("Insufficient", 1)[1][:40]:
+        return "gpu_none_free", _log(pod, message)
+    for words, resource in SHORT.items():
+        if words in message:
+            return "machines_full", _log(pod, message, resource=resource)
+    if "volume" in message:
+        return "disk_attach_failed", _log(pod, message)
+    # No machine of this kind, or only such that are away or reserved.
+    return "gpu_none_free", _log(pod, message)
+
+
+def _not_ready(pod: Pod) -> Cause:
+    """It runs, and its stream is silent: not yet (no cause), or no longer."""
+    if pod.conditions.get("Ready", _NOBODY)[2] in ("", "NodeNotReady"):
+        return "node_lost", _log(pod, node=pod.node)  # the controllers said so, not kubelet
+    return NONE
+
+
+def _of_events(pod: Pod, events: Sequence[Event]) -> Cause:
+    newest = sorted((event for event in events if event.kind == "Warning"), key=lambda e: e.at)
+    for event in reversed(newest):
+        lines = [f"{event.reason}: {event.message}"]
+        if event.reason == "FailedAttachVolume":
+            slow = "Multi-Attach" in event.message
+            return "disk_attach_slow" if slow else "disk_attach_failed", {"log": lines}
+        if event.reason == "FailedMount":
+            if "secret" in event.message and "not found" in event.message:
+                continue  # it comes a moment after the pod
+            return "disk_attach_failed", {"log": lines}
+        if event.reason in ("FailedCreatePodSandBox", "FailedCreatePodContainer"):
+            return "node_refused", {"log": lines, "node": pod.node}
+    return NONE
+
+
+def _pull(pod: Pod) -> str:
+    message = pod.container.message.lower()
+    if any(words in message for words in DENIED):
+        return "image_denied"
+    if any(words in message for words in NO_SPACE):
+        return "image_no_space"
+    if pod.container.reason in ("InvalidImageName", "ErrImageNeverPull") or any(
+        words in message for words in NOT_FOUND
+    ):
+        return "image_not_found"
+    return "image_slow"
+
+
+def _evicted(pod: Pod) -> Cause:
+    message = pod.message
+    own = "exceeds" in message and ("limit" in message or "total limit" in message)
+    if own and ("ephemeral" in message or "EmptyDir" in message):
+        return "scratch_full", _log(pod)
+    return "evicted", _log(pod)
+
+
+def _disruption(pod: Pod) -> str:
+    status, _since, reason, _message = pod.conditions.get("DisruptionTarget", _NOBODY)
+    if status != "True":
+        return ""
+    return {
+        "PreemptionByScheduler": "preempted",
+        "DeletionByTaintManager": "node_lost",
+        "DeletionByPodGC": "node_lost",
+        "EvictionByEvictionAPI": "node_drain",
+        "TerminationByKubelet": "node_drain",
+    }.get(reason, "")
+
+
+def _log(pod: Pod, *more: str, **values: Any) -> dict[str, Any]:
+    container = pod.container
+    lines = [f"pod {pod.namespace}/{pod.name} on {pod.node or 'no node'}: {pod.phase}"]
+    if pod.reason or pod.message:
+        lines.append(f"{pod.reason}: {pod.message}")
+    if container.state and (container.reason or container.message):
+        ended = "" if container.exit_code is None else f" (exit code {container.exit_code})"
+        lines.append(f"{container.state} {container.reason}{ended}: {container.message}")
+    disrupted = pod.conditions.get("DisruptionTarget")
+    if disrupted:
+        lines.append(f"{disrupted[2]}: {disrupted[3]}")
+    return {"log": [*lines, *more], **values}

@@ -1,0 +1,316 @@
+"""Desktops and tenants as Kubernetes objects: plain dicts, ready to be sent. Pure.
+
+Everything passes Pod Security *restricted*. Quotas count pods, disks and cards and never secrets,
+because each write of a counted kind waits for the quota's last one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from provisioner.drivers.base import DesktopSpec
+from provisioner.drivers.kubernetes import names
+from provisioner.errors import SpecRejected
+
+STREAM_PORT = 6901
+SECRET_FILE = "/run/secrets/desk/secret"  # noqa: S105 - a path
+USER = 1000
+# A share of the memory that is sold, not on top: memory volumes count against the limit.
+SHM_SHARE, SHM_LONGEST_MIB = 4, 8192
+SCRATCH_GIB = 20
+STOP_S = 30
+
+# Networks of clusters, offices, providers and carriers: no desktop has business there.
+PRIVATE_V4 = (
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "100.64.0.0/10",  # carriers; Alibaba's metadata is 100.100.100.200
+    "127.0.0.0/8",
+    "168.63.129.16/32",  # Azure's platform address
+    "169.254.0.0/16",  # link-local; metadata of most clouds
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
+)
+PRIVATE_V6 = ("::1/128", "64:ff9b::/96", "fc00::/7", "fe80::/10", "fd00:ec2::254/128", "ff00::/8")
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """This installation, as far as pods show it."""
+
+    prefix: str = "atelier"
+    worker_account: tuple[str, str] = ("atelier-system", "atelier-worker")  # namespace, name
+    gateway_namespace: str = "atelier-system"
+    storage_class: str = ""  # empty: the cluster's default
+    runtime_class: str = ""  # of pods with a card
+    priority_class: str = ""
+    image_pull_secret: str = ""
+    blocked_cidrs: tuple[str, ...] = ()
+    tolerations: tuple[tuple[tuple[str, str], ...], ...] = ()
+    # Of one tenant, whatever the portal believes: a wall behind the queue's own limit.
+    tenant_quota: tuple[tuple[str, str], ...] = (
+        ("pods", "50"),
+        ("persistentvolumeclaims", "200"),
+        ("requests.storage", "100Ti"),
+        ("requests.nvidia.com/gpu", "50"),
+    )
+
+
+def claim(site: Site, spec: DesktopSpec) -> dict[str, Any]:
+    """The disk that is kept."""
+    body: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": f"{spec.disk_gib}Gi"}},
+    }
+    if site.storage_class:
+        body["storageClassName"] = site.storage_class
+    labels = names.of_desktop(site.prefix, spec.tenant, spec.id, spec.generation)
+    del labels[names.GENERATION]  # it outlives every launch
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": names.claim(spec.id), "labels": labels},
+        "spec": body,
+    }
+
+
+def secret(site: Site, spec: DesktopSpec) -> dict[str, Any]:
+    """What every request to this launch must carry."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _metadata(site, spec, names.secret(spec.id, spec.generation)),
+        "type": "Opaque",
+        "immutable": True,
+        "stringData": {"secret": spec.secret},
+    }
+
+
+def pod(site: Site, spec: DesktopSpec) -> dict[str, Any]:
+    """One launch. SpecRejected."""
+    _check(spec)
+    body: dict[str, Any] = {
+        "restartPolicy": "Never",  # whether to try again is our decision, and is counted
+        "terminationGracePeriodSeconds": STOP_S,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            # Without it a disk with many files is walked through at every start.
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(spec)],
+        "volumes": _volumes(spec),
+    }
+    if spec.gpu is not None:
+        body["nodeSelector"] = dict(spec.gpu.node_labels)
+        body["tolerations"] = [{"key": spec.gpu.resource, "operator": "Exists"}]
+        if site.runtime_class:
+            body["runtimeClassName"] = site.runtime_class
+    body["tolerations"] = [
+        *body.get("tolerations", []),
+        *(dict(each) for each in site.tolerations),
+    ]
+    if site.priority_class:
+        body["priorityClassName"] = site.priority_class
+    if site.image_pull_secret:
+        body["imagePullSecrets"] = [{"name": site.image_pull_secret}]
+    metadata = _metadata(site, spec, names.pod(spec.id))
+    if spec.apps:
+        metadata["annotations"] = {names.APPS: _apps(spec)}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": body}
+
+
+def _apps(spec: DesktopSpec) -> str:
+    return " ".join(f"{app.name}:{app.port}" for app in spec.apps)
+
+
+def _metadata(site: Site, spec: DesktopSpec, name: str) -> dict[str, Any]:
+    labels = names.of_desktop(site.prefix, spec.tenant, spec.id, spec.generation)
+    return {"name": name, "labels": labels}
+
+
+def _check(spec: DesktopSpec) -> None:
+    if not spec.image:
+        raise SpecRejected(f"the setup {spec.setup} has no container image", setup=spec.setup)
+    for word, amount in (
+        ("cpu_millis", spec.cpu_millis),
+        ("memory_mib", spec.memory_mib),
+        ("disk_gib", spec.disk_gib),
+        ("generation", spec.generation),
+    ):
+        if amount < 1:
+            raise SpecRejected(f"{word} is {amount}")
+    ports = [STREAM_PORT, *(app.port for app in spec.apps)]
+    if len(set(ports)) != len(ports):
+        raise SpecRejected(f"two of the ports {ports} are the same")
+
+
+def _container(spec: DesktopSpec) -> dict[str, Any]:
+    amounts = {
+        "cpu": f"{spec.cpu_millis}m",
+        "memory": f"{spec.memory_mib}Mi",
+        "ephemeral-storage": f"{SCRATCH_GIB}Gi",
+    }
+    env = [
+        {"name": "DESK_PORT", "value": str(STREAM_PORT)},
+        {"name": "DESK_SECRET_FILE", "value": SECRET_FILE},
+        {"name": "DESK_APPS", "value": _apps(spec)},
+        {"name": "HOME", "value": "/home/desk"},
+    ]
+    if spec.gpu is not None:
+        amounts[spec.gpu.resource] = str(spec.gpu.count)
+    else:
+        # An image may ask for all cards by itself, and some runtimes would give them.
+        env.append({"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"})
+    return {
+        "name": "desktop",
+        "image": spec.image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": env,
+        "ports": [
+            {"name": "stream", "containerPort": STREAM_PORT},
+            *({"containerPort": app.port} for app in spec.apps),
+        ],
+        "resources": {"requests": amounts, "limits": amounts},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "privileged": False,
+            "runAsNonRoot": True,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        # Asked every second until it first answers, so people do not wait for a slow probe's turn;
+        # then seldom, and patiently: a busy picture must not look like a dead desktop.
+        "startupProbe": {
+            "tcpSocket": {"port": "stream"},
+            "periodSeconds": 1,
+            "failureThreshold": 600,
+        },
+        "readinessProbe": {
+            "tcpSocket": {"port": "stream"},
+            "periodSeconds": 5,
+            "timeoutSeconds": 3,
+            "failureThreshold": 6,
+        },
+        "volumeMounts": [
+            {"name": "home", "mountPath": "/home/desk"},
+            {"name": "secret", "mountPath": "/run/secrets/desk", "readOnly": True},
+            {"name": "shm", "mountPath": "/dev/shm"},  # noqa: S108 - a mount of its own
+            {"name": "run", "mountPath": "/run/desk"},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a mount of its own
+        ],
+    }
+
+
+def _volumes(spec: DesktopSpec) -> list[dict[str, Any]]:
+    shm_mib = max(64, min(SHM_LONGEST_MIB, spec.memory_mib // SHM_SHARE))
+    secret_name = names.secret(spec.id, spec.generation)
+    return [
+        {"name": "home", "persistentVolumeClaim": {"claimName": names.claim(spec.id)}},
+        {"name": "secret", "secret": {"secretName": secret_name, "defaultMode": 0o440}},
+        {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": f"{shm_mib}Mi"}},
+        {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": f"{SCRATCH_GIB // 2}Gi"}},
+    ]
+
+
+def tenant_room(site: Site, tenant: UUID) -> list[dict[str, Any]]:
+    """A tenant's namespace and what keeps it, in the order in which it is made."""
+    namespace = names.namespace(site.prefix, tenant)
+    labels = names.everything(site.prefix, tenant)
+    levels = {f"pod-security.kubernetes.io/{how}": "restricted" for how in _HOW}
+
+    def thing(version: str, kind: str, name: str, **parts: Any) -> dict[str, Any]:
+        metadata = {"name": name, "namespace": namespace, "labels": labels}
+        return {"apiVersion": version, "kind": kind, "metadata": metadata, **parts}
+
+    account_namespace, account = site.worker_account
+    role = f"{site.prefix}-desktops"
+    policy = "networking.k8s.io/v1"
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": namespace, "labels": labels | levels},
+        },
+        thing(
+            "rbac.authorization.k8s.io/v1",
+            "RoleBinding",
+            role,
+            roleRef={
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole",
+                "name": role,
+            },
+            subjects=[{"kind": "ServiceAccount", "name": account, "namespace": account_namespace}],
+        ),
+        thing("v1", "LimitRange", "desktops", spec={"limits": [_LIMITS]}),
+        thing(policy, "NetworkPolicy", "nothing-by-default", spec=_nothing()),
+        thing(policy, "NetworkPolicy", "from-the-gateway", spec=_from_gateway(site)),
+        thing(policy, "NetworkPolicy", "to-the-internet", spec=_to_internet(site)),
+        thing("v1", "ResourceQuota", "desktops", spec={"hard": dict(site.tenant_quota)}),
+    ]
+
+
+_HOW = ("enforce", "audit", "warn")
+# For whatever is not made by us and says nothing; our own pods name everything.
+_LIMITS = {
+    "type": "Container",
+    "default": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"},
+    "defaultRequest": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"},
+}
+
+
+def _nothing() -> dict[str, Any]:
+    return {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def _from_gateway(site: Site) -> dict[str, Any]:
+    gateway = {
+        "namespaceSelector": {
+            "matchLabels": {"kubernetes.io/metadata.name": site.gateway_namespace}
+        },
+        "podSelector": {"matchLabels": {names.COMPONENT: "gateway", names.INSTANCE: site.prefix}},
+    }
+    return {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [gateway]}]}
+
+
+def _to_internet(site: Site) -> dict[str, Any]:
+    blocked_v4 = [each for each in site.blocked_cidrs if ":" not in each]
+    blocked_v6 = [each for each in site.blocked_cidrs if ":" in each]
+    dns = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }
+    return {
+        "podSelector": {},
+        "policyTypes": ["Egress"],
+        "egress": [
+            {
+                "to": [dns],
+                "ports": [{"protocol": how, "port": 53} for how in ("UDP", "TCP")],
+            },
+            {
+                "to": [
+                    {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*PRIVATE_V4, *blocked_v4]}},
+                    {"ipBlock": {"cidr": "::/0", "except": [*PRIVATE_V6, *blocked_v6]}},
+                ],
+                "ports": [  # all but mail: nobody sends it from a desktop but thieves
+                    {"protocol": "TCP", "port": 1, "endPort": 24},
+                    {"protocol": "TCP", "port": 26, "endPort": 65535},
+                    {"protocol": "UDP", "port": 1, "endPort": 65535},
+                ],
+            },
+        ],
+    }
