@@ -38,9 +38,9 @@ class Api:
 
     def __init__(self, kubeconfig: Path, *, connections: int = 8) -> None:
         document = yaml.safe_load(kubeconfig.read_text())
-        context = _named(document["contexts"], document["current-context"])["context"]
-        cluster = _named(document["clusters"], context["cluster"])["cluster"]
-        user = _named(document["users"], context["user"])["user"]
+        context = named(document["contexts"], document["current-context"])["context"]
+        cluster = named(document["clusters"], context["cluster"])["cluster"]
+        user = named(document["users"], context["user"])["user"]
         self.server: str = cluster["server"].rstrip("/")
         self._headers = {"Accept": "application/json"}
         if "token" in user:
@@ -48,10 +48,10 @@ class Api:
         trust = ssl.create_default_context()
         if cluster.get("insecure-skip-tls-verify"):
             trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
-        elif authority := _data(cluster, "certificate-authority"):
+        elif authority := pem_in(cluster, "certificate-authority"):
             trust = ssl.create_default_context(cadata=authority.decode())
-        if certificate := _data(user, "client-certificate"):
-            _load(trust, certificate, _data(user, "client-key") or b"")
+        if certificate := pem_in(user, "client-certificate"):
+            _load(trust, certificate, pem_in(user, "client-key") or b"")
         self._pool = urllib3.PoolManager(maxsize=connections, ssl_context=trust)
 
     def call(
@@ -140,11 +140,13 @@ class Api:
             answer.close()
 
 
-def _named(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
+def named(rows: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """The row of a kubeconfig's list that has this name."""
     return next(row for row in rows if row["name"] == name)
 
 
-def _data(row: dict[str, Any], name: str) -> bytes | None:
+def pem_in(row: dict[str, Any], name: str) -> bytes | None:
+    """What a kubeconfig holds under this name, or in the file it names."""
     if f"{name}-data" in row:
         return base64.b64decode(row[f"{name}-data"])
     return Path(row[name]).read_bytes() if name in row else None

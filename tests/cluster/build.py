@@ -30,6 +30,7 @@ _STAMPS = {
     "gitMinor": KUBERNETES.split(".")[1],
 }
 _KEPT_BUILDS = 3
+_ENDS_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
 _NO_NETWORK = re.compile(
     r"no such host|dial tcp|connection refused|i/o timeout|TLS handshake timeout|"
     r"Temporary failure in name resolution|No matching distribution|NewConnectionError",
@@ -81,6 +82,8 @@ def build() -> Path:
     with _locked(cache() / "components.lock"):
         if target.exists():
             return target
+        for left in cache().glob("building-*"):  # whoever made it was killed
+            shutil.rmtree(left, ignore_errors=True)
         go = _go()
         with tempfile.TemporaryDirectory(dir=cache(), prefix="building-") as folder:
             fresh = Path(folder) / "components"
@@ -106,7 +109,17 @@ def _locked(path: Path) -> Iterator[None]:
 def _compile(go: str, target: Path) -> None:
     stamps = " ".join(f"-X k8s.io/component-base/version.{k}={v}" for k, v in _STAMPS.items())
     done = subprocess.run(
-        [go, "build", "-trimpath", "-ldflags", f"-s -w {stamps}", "-o", str(target), "."],
+        [
+            *_ENDS_WITH_US,
+            go,
+            "build",
+            "-trimpath",
+            "-ldflags",
+            f"-s -w {stamps}",
+            "-o",
+            str(target),
+            ".",
+        ],
         cwd=SOURCE,
         env=os.environ
         | {

@@ -5,17 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from tests.cluster import build
-from tests.cluster.api import Api
+from tests.cluster.access import Cluster
 from tests.cluster.certificates import Authority, signing_key
-from tests.cluster.processes import Failed, Process
+from tests.cluster.processes import Failed
 from tests.running import free_port
 
 START_WITHIN_S = 60
@@ -31,8 +28,8 @@ _QPS, _BURST = 2000, 4000
 UNREACHABLE_TOLERATION_S = 5
 
 
-class ControlPlane:
-    """Everything it writes lies in its folder; without one given, in one that goes with it."""
+class ControlPlane(Cluster):
+    """Ends whatever happens; `stop` ends the API server before etcd, without which it hangs."""
 
     def __init__(
         self,
@@ -42,41 +39,26 @@ class ControlPlane:
         api_server_flags: Sequence[str] = (),
         unreachable_toleration_s: int = UNREACHABLE_TOLERATION_S,
     ) -> None:
-        self._own_folder = folder is None
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="atelier-cluster-"))
-        self.folder.mkdir(parents=True, exist_ok=True)
+        super().__init__(folder=folder)
         self.address = address
-        self.kubeconfig = self.folder / "admin.kubeconfig"
-        self.processes: list[Process] = []
         self._api_server_flags = [
             *api_server_flags,
             f"--default-unreachable-toleration-seconds={unreachable_toleration_s}",
             f"--default-not-ready-toleration-seconds={unreachable_toleration_s}",
         ]
-        self._api: Api | None = None
         self._pki = self.folder / "pki"
 
     @property
     def server(self) -> str:
         return f"https://{self.address}:{self.port}"
 
-    @property
-    def api(self) -> Api:
-        """As the administrator."""
-        if self._api is None:
-            self._api = Api(self.kubeconfig, connections=16)
-        return self._api
+    def connection(self) -> dict[str, str]:
+        authority = base64.b64encode(self.authority.path.read_bytes()).decode()
+        return {"server": self.server, "certificate-authority-data": authority}
 
     @property
     def authority_path(self) -> Path:
         return self.authority.path
-
-    def __enter__(self) -> ControlPlane:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     # --- Life ------------------------------------------------------------------------------------
 
@@ -88,10 +70,11 @@ class ControlPlane:
                 self._start()
                 return
             except Failed as error:
-                self._stop_processes()
                 if attempt == _TRIES - 1 or "address already in use" not in str(error):
-                    self._forget_folder()
+                    self.stop()
                     raise
+                while self.processes:
+                    self.processes.pop().kill()
             except BaseException:
                 self.stop()
                 raise
@@ -106,21 +89,6 @@ class ControlPlane:
         self._start_scheduler()
         self.processes[-1].wait_until(self._complete, seconds=START_WITHIN_S)
 
-    def stop(self) -> None:
-        """The API server before etcd: without it, it hangs on its way out."""
-        self._stop_processes()
-        self._forget_folder()
-
-    def _stop_processes(self) -> None:
-        while self.processes:
-            process = self.processes.pop()
-            # Nothing is kept: only etcd, which others write to, needs an orderly end of its turn.
-            process.kill()
-
-    def _forget_folder(self) -> None:
-        if self._own_folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
     def restart_api_server(self, *, grace_s: float = 1, down_s: float = 0) -> None:
         """As in an upgrade: told to end, ended after its grace, back at the same address.
 
@@ -131,42 +99,6 @@ class ControlPlane:
         running.stop(seconds=grace_s)
         time.sleep(down_s)
         self._start_api_server(place)
-
-    def process(self, name: str) -> Process:
-        return next(one for one in self.processes if one.name == name)
-
-    def run(self, name: str, *arguments: str, place: int | None = None) -> Process:
-        """One more program of the cluster, which ends before those that were started earlier."""
-        words = [*build.command(name), *arguments]
-        process = Process(name, words, self.folder / f"{name}.log")
-        if place is None:
-            self.processes.append(process)
-        else:
-            self.processes[place] = process
-        return process
-
-    # --- Who may speak to it ---------------------------------------------------------------------
-
-    def kubeconfig_of(self, name: str, user: dict[str, str]) -> Path:
-        """A kubeconfig file for this user (certificate or token)."""
-        authority = base64.b64encode(self.authority.path.read_bytes()).decode()
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": "test",
-                    "cluster": {"server": self.server, "certificate-authority-data": authority},
-                }
-            ],
-            "users": [{"name": name, "user": user}],
-            "contexts": [{"name": name, "context": {"cluster": "test", "user": name}}],
-            "current-context": name,
-        }
-        path = self.folder / f"{name}.kubeconfig"
-        path.touch(mode=0o600)
-        path.write_text(yaml.safe_dump(document, sort_keys=False))
-        return path
 
     def kubeconfig_with_certificate(
         self, name: str, common_name: str, groups: Sequence[str] = ()
@@ -179,20 +111,6 @@ class ControlPlane:
                 "client-key-data": base64.b64encode(key.read_bytes()).decode(),
             },
         )
-
-    def token_for(self, namespace: str, account: str, *, seconds: int = 7200) -> str:
-        """What a pod of this service account would be given."""
-        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
-        asked = {
-            "apiVersion": "authentication.k8s.io/v1",
-            "kind": "TokenRequest",
-            "spec": {"expirationSeconds": seconds},
-        }
-        return str(self.api.post(path, asked)["status"]["token"])
-
-    def kubeconfig_for(self, namespace: str, account: str) -> Path:
-        """A kubeconfig that speaks as this service account."""
-        return self.kubeconfig_of(account, {"token": self.token_for(namespace, account)})
 
     # --- Its parts -------------------------------------------------------------------------------
 
@@ -264,6 +182,7 @@ class ControlPlane:
             "--profiling=false",
             f"--kube-api-qps={_QPS}",
             f"--kube-api-burst={_BURST}",
+            "--node-monitor-period=1s",  # how soon a lost node is tainted
         )
 
     def _start_scheduler(self) -> None:

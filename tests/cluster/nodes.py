@@ -90,6 +90,11 @@ def add(api: Api, machines: Iterable[tuple[Machine, int]]) -> list[str]:
     return [node["metadata"]["name"] for node in fresh]
 
 
+def remove(api: Api, names: Iterable[str]) -> None:
+    for name in names:
+        api.delete(f"/api/v1/nodes/{name}")
+
+
 def ready(api: Api, names: Iterable[str]) -> bool:
     """Whether all of these may be given pods."""
     found = {
