@@ -20,10 +20,19 @@ def after_commit(*desktop_ids: UUID) -> None:
 def send(desktop_ids: Iterable[UUID]) -> None:
     """Send `reconcile(id)` now. A broker that is away is no reason to fail the caller."""
     for desktop_id in desktop_ids:
-        try:
-            current_app.send_task(
-                "provisioner.tasks.reconcile", args=[str(desktop_id)], retry=False
-            )
-        except Exception as error:  # the broker's client raises many kinds; all mean "away"
-            log.warning("nudge.lost desktop=%s error=%s", desktop_id, error)
+        if not _send("provisioner.tasks.reconcile", desktop_id):
             return
+
+
+def send_clear(desktop_id: UUID) -> None:
+    """Have a machine taken away that nobody wants, by somebody who may. Lost: found again."""
+    _send("provisioner.tasks.clear", desktop_id)
+
+
+def _send(task: str, desktop_id: UUID) -> bool:
+    try:
+        current_app.send_task(task, args=[str(desktop_id)], retry=False)
+    except Exception as error:  # the broker's client raises many kinds; all mean "away"
+        log.warning("nudge.lost task=%s desktop=%s error=%s", task, desktop_id, error)
+        return False
+    return True

@@ -7,19 +7,18 @@ cannot see, `DriverUnavailable` passes through and nothing is written.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.utils import timezone
 
-from provisioner import timeline
-from provisioner.drivers.base import Driver, Machine, Observation, World
-from provisioner.fleet.models import Node
-from provisioner.models import Desktop, Listening, Transition
+from provisioner import listening, timeline
+from provisioner.drivers.base import Driver, Observation, World
+from provisioner.fleet import census
+from provisioner.models import Desktop, Transition
 from provisioner.states import Desired, Observed
 
 # A world counts its changes upwards, until somebody restores it from an old copy. A look that was
@@ -63,8 +62,8 @@ def take_in(world: World) -> Survey:
     news = _confirm_unchanged([*(seen[id] for id in rows), *absent])
     changed = record_all(news)
     if world.machines is not None:
-        record_machines(world.machines, at=world.at)
-    heard(surveyed_at=world.at)
+        census.record(world.machines, at=world.at)
+    listening.note(surveyed_at=world.at)
     return Survey(
         changed=changed,
         orphans=[id for id in seen if id not in rows],
@@ -72,36 +71,8 @@ def take_in(world: World) -> Survey:
     )
 
 
-def heard(**columns: Any) -> None:
-    """Write down how fresh our knowledge is: see `Listening`."""
-    Listening.objects.update_or_create(id=1, defaults=columns)
-
-
-def record_machines(machines: Collection[Machine], *, at: datetime | None = None) -> None:
-    """Write down which machines there are; those not named are gone."""
-    at = at or timezone.now()
-    rows = [
-        Node(
-            name=machine.name,
-            ready=machine.ready,
-            labels=machine.labels,
-            capacity=machine.capacity,
-            allocatable=machine.allocatable,
-            taken=machine.taken,
-            seen_at=at,
-        )
-        for machine in machines
-    ]
-    columns = ["ready", "labels", "capacity", "allocatable", "taken", "seen_at"]
-    with transaction.atomic():
-        Node.objects.exclude(name__in=[row.name for row in rows]).delete()
-        Node.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["name"], update_fields=columns
-        )
-
-
 def _confirm_unchanged(news: list[Observation]) -> list[Observation]:
-    """Move `observed_at` on, in one statement, for all that are as before; answer the rest."""
+    """Move `observed_at` on, in one statement, where all is as before; answer the rest."""
     rows = Desktop.objects.defer("spec").in_bulk([observation.id for observation in news])
     same = {
         observation.id: observation

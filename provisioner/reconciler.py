@@ -19,8 +19,8 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from provisioner import lease, nudge, observer, queue, states, timeline
-from provisioner.drivers.base import App, DesktopSpec, Driver, GpuNeed
+from provisioner import lease, listening, nudge, observer, orders, queue, states, timeline
+from provisioner.drivers.base import Driver
 from provisioner.errors import DriverError, DriverUnavailable, NoCapacity, SpecRejected
 from provisioner.lease import Hold, LeaseLost
 from provisioner.models import MAX_ATTEMPTS, Desktop, Transition
@@ -108,17 +108,35 @@ def survey(driver: Driver) -> observer.Survey:
     return settle(driver, observer.survey(driver))
 
 
-def settle(driver: Driver, seen: observer.Survey) -> observer.Survey:
-    """Do what a look at everything asks for."""
+def settle(driver: Driver, seen: observer.Survey, *, may_act: bool = True) -> observer.Survey:
+    """Do what a look at everything asks for; a watch, which may only look, has it done."""
     wake({*seen.changed, *unsettled()})
-    for ghost in seen.ghosts:
-        log.warning("survey.ghost desktop=%s", ghost)
-        driver.erase(ghost)
-    for orphan in seen.orphans:
-        # No row at all: perhaps the database is an old copy. Free the machine, keep the disk.
-        log.error("survey.orphan desktop=%s", orphan)
-        driver.stop(orphan)
+    for left in (*seen.ghosts, *seen.orphans):
+        if may_act:
+            clear(driver, left)
+        else:
+            nudge.send_clear(left)
     return seen
+
+
+def clear(driver: Driver, desktop_id: UUID) -> None:
+    """Take away a machine that nobody wants."""
+    rows = Desktop.objects.filter(id=desktop_id)
+    if not rows.exists():
+        # No row at all: perhaps the database is an old copy. Free the machine, keep the disk.
+        log.error("survey.orphan desktop=%s", desktop_id)
+        driver.stop(desktop_id)
+    elif rows.filter(erased_at__isnull=False).exists():
+        log.warning("survey.ghost desktop=%s", desktop_id)
+        driver.erase(desktop_id)
+
+
+def survey_if_deaf(driver: Driver) -> None:
+    """The safety net: all of it where nobody listens, else only what was left undone."""
+    if driver.hears_everything and listening.is_fresh():
+        wake(unsettled())
+    else:
+        survey(driver)
 
 
 def unsettled() -> list[UUID]:
@@ -196,7 +214,7 @@ def _rest(driver: Driver, desktop: Desktop) -> timedelta | None:
     heard = driver.hears_everything
     if desktop.observed == Observed.PENDING:
         if heard and desktop.desired == Desired.RUNNING and not desktop.stale:
-            driver.start(_spec(desktop))  # makes whole what a dead worker left half made
+            driver.start(orders.spec_of(desktop))  # makes whole what a dead worker left half made
         return HEARD_AGAIN if heard else PENDING_AGAIN
     if desktop.observed == Observed.STOPPING:
         return HEARD_AGAIN if heard else STOPPING_AGAIN
@@ -212,7 +230,7 @@ def _start(driver: Driver, desktop: Desktop, hold: Hold) -> timedelta | None:
     # Counted before the act, and fenced by it: whoever lost the lease must not start anything.
     hold.write(attempts=spent + 1, attempts_generation=desktop.generation)
     try:
-        driver.start(_spec(desktop))
+        driver.start(orders.spec_of(desktop))
     except NoCapacity as error:
         hold.write(attempts=spent)
         observer.explain(desktop.id, cause=error.cause, detail=error.detail)
@@ -258,31 +276,3 @@ def _erase(driver: Driver, hold: Hold) -> None:
 
 def _backoff(attempts: int) -> timedelta:
     return BACKOFF[min(attempts, len(BACKOFF) - 1)]
-
-
-def _spec(desktop: Desktop) -> DesktopSpec:
-    sold = desktop.spec
-    gpu = None
-    if sold.get("gpu_class"):
-        gpu = GpuNeed(
-            gpu_class=sold["gpu_class"],
-            count=sold["gpu_count"],
-            vram_mib=sold["vram_mib"],
-            resource=sold["gpu_resource"],
-            node_labels=tuple(sorted(sold["gpu_node_labels"].items())),
-        )
-    return DesktopSpec(
-        id=desktop.id,
-        tenant=desktop.tenant_id,
-        generation=desktop.generation,
-        name=desktop.name,
-        setup=sold["setup"],
-        image=sold["image"],
-        cpu_millis=sold["cpu_millis"],
-        memory_mib=sold["memory_mib"],
-        disk_gib=sold["disk_gib"],
-        secret=desktop.secret,
-        gpu=gpu,
-        disk_known=desktop.disk_seen,
-        apps=tuple(App(name=app["name"], port=app["port"]) for app in sold["apps"]),
-    )

@@ -26,6 +26,12 @@ def sweep() -> None:
 def survey() -> None:
     """Look at everything: the safety net below the watch."""
     try:
-        reconciler.survey(drivers.chosen())
+        reconciler.survey_if_deaf(drivers.chosen())
     except DriverUnavailable:
         return  # silence is not an observation; the next one will tell
+
+
+@shared_task(name="provisioner.tasks.clear")
+def clear(desktop_id: str) -> None:
+    """Take away a machine that a survey found and nobody wants."""
+    reconciler.clear(drivers.chosen(), UUID(desktop_id))

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 
 class Node(models.Model):
-    """One machine. Written by `observer.record_machines`; gone machines keep no row.
+    """One machine. Written by `census`; gone machines keep no row.
 
     `capacity`, `allocatable` and `taken` map a resource's name to an integer: see
     `drivers.base.Machine`.

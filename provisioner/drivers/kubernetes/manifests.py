@@ -1,14 +1,12 @@
-"""Desktops and tenants as Kubernetes objects: plain dicts, ready to be sent. Pure.
+"""Desktops as Kubernetes objects: plain dicts, ready to be sent. Pure.
 
-Everything passes Pod Security *restricted*. Quotas count pods, disks and cards and never secrets,
-because each write of a counted kind waits for the quota's last one.
+Everything passes Pod Security *restricted*.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from provisioner.drivers.base import DesktopSpec
 from provisioner.drivers.kubernetes import names
@@ -21,23 +19,6 @@ USER = 1000
 SHM_SHARE, SHM_LONGEST_MIB = 4, 8192
 SCRATCH_GIB = 20
 STOP_S = 30
-
-# Networks of clusters, offices, providers and carriers: no desktop has business there.
-PRIVATE_V4 = (
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",  # carriers; Alibaba's metadata is 100.100.100.200
-    "127.0.0.0/8",
-    "168.63.129.16/32",  # Azure's platform address
-    "169.254.0.0/16",  # link-local; metadata of most clouds
-    "172.16.0.0/12",
-    "192.0.0.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "224.0.0.0/4",
-    "240.0.0.0/4",
-)
-PRIVATE_V6 = ("::1/128", "64:ff9b::/96", "fc00::/7", "fe80::/10", "fd00:ec2::254/128", "ff00::/8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,94 +204,3 @@ def _volumes(spec: DesktopSpec) -> list[dict[str, Any]]:
         {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "64Mi"}},
         {"name": "tmp", "emptyDir": {"sizeLimit": f"{SCRATCH_GIB // 2}Gi"}},
     ]
-
-
-def tenant_room(site: Site, tenant: UUID) -> list[dict[str, Any]]:
-    """A tenant's namespace and what keeps it, in the order in which it is made."""
-    namespace = names.namespace(site.prefix, tenant)
-    labels = names.everything(site.prefix, tenant)
-    levels = {f"pod-security.kubernetes.io/{how}": "restricted" for how in _HOW}
-
-    def thing(version: str, kind: str, name: str, **parts: Any) -> dict[str, Any]:
-        metadata = {"name": name, "namespace": namespace, "labels": labels}
-        return {"apiVersion": version, "kind": kind, "metadata": metadata, **parts}
-
-    account_namespace, account = site.worker_account
-    role = f"{site.prefix}-desktops"
-    policy = "networking.k8s.io/v1"
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "Namespace",
-            "metadata": {"name": namespace, "labels": labels | levels},
-        },
-        thing(
-            "rbac.authorization.k8s.io/v1",
-            "RoleBinding",
-            role,
-            roleRef={
-                "apiGroup": "rbac.authorization.k8s.io",
-                "kind": "ClusterRole",
-                "name": role,
-            },
-            subjects=[{"kind": "ServiceAccount", "name": account, "namespace": account_namespace}],
-        ),
-        thing("v1", "LimitRange", "desktops", spec={"limits": [_LIMITS]}),
-        thing(policy, "NetworkPolicy", "nothing-by-default", spec=_nothing()),
-        thing(policy, "NetworkPolicy", "from-the-gateway", spec=_from_gateway(site)),
-        thing(policy, "NetworkPolicy", "to-the-internet", spec=_to_internet(site)),
-        thing("v1", "ResourceQuota", "desktops", spec={"hard": dict(site.tenant_quota)}),
-    ]
-
-
-_HOW = ("enforce", "audit", "warn")
-# For whatever is not made by us and says nothing; our own pods name everything.
-_LIMITS = {
-    "type": "Container",
-    "default": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"},
-    "defaultRequest": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"},
-}
-
-
-def _nothing() -> dict[str, Any]:
-    return {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-
-
-def _from_gateway(site: Site) -> dict[str, Any]:
-    gateway = {
-        "namespaceSelector": {
-            "matchLabels": {"kubernetes.io/metadata.name": site.gateway_namespace}
-        },
-        "podSelector": {"matchLabels": {names.COMPONENT: "gateway", names.INSTANCE: site.prefix}},
-    }
-    return {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [gateway]}]}
-
-
-def _to_internet(site: Site) -> dict[str, Any]:
-    blocked_v4 = [each for each in site.blocked_cidrs if ":" not in each]
-    blocked_v6 = [each for each in site.blocked_cidrs if ":" in each]
-    dns = {
-        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-    }
-    return {
-        "podSelector": {},
-        "policyTypes": ["Egress"],
-        "egress": [
-            {
-                "to": [dns],
-                "ports": [{"protocol": how, "port": 53} for how in ("UDP", "TCP")],
-            },
-            {
-                "to": [
-                    {"ipBlock": {"cidr": "0.0.0.0/0", "except": [*PRIVATE_V4, *blocked_v4]}},
-                    {"ipBlock": {"cidr": "::/0", "except": [*PRIVATE_V6, *blocked_v6]}},
-                ],
-                "ports": [  # all but mail: nobody sends it from a desktop but thieves
-                    {"protocol": "TCP", "port": 1, "endPort": 24},
-                    {"protocol": "TCP", "port": 26, "endPort": 65535},
-                    {"protocol": "UDP", "port": 1, "endPort": 65535},
-                ],
-            },
-        ],
-    }

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import orjson
 
-from provisioner.drivers.kubernetes import manifests, names
+from provisioner.drivers.kubernetes import names, tenants
 from provisioner.drivers.kubernetes.client import Client
 from provisioner.drivers.kubernetes.manifests import Site
 from provisioner.drivers.kubernetes.refusals import ApiError
@@ -49,7 +49,7 @@ class Rooms:
         """DriverUnavailable; DriverError where it cannot be made."""
         if tenant in self._ready:
             return
-        objects = manifests.tenant_room(self._site, tenant)
+        objects = tenants.room(self._site, tenant)
         # The quota last: whoever finds it with its fingerprint finds everything.
         objects.sort(key=lambda thing: thing["kind"] == "ResourceQuota")
         fingerprint = hashlib.sha256(
