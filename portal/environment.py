@@ -52,6 +52,8 @@ class Environment(BaseSettings):
         "atelier-system/atelier-worker", pattern=r"^[a-z0-9-]+/[a-z0-9-]+$"
     )
     kube_gateway_namespace: str = Field("atelier-system", pattern=r"^[a-z0-9-]+$")
+    # Where images of setups come from that name none of their own: <this>/<setup>:<version>
+    kube_image_registry: str = Field("", pattern=r"^([a-z0-9.:_/-]+[a-z0-9])?$")
     kube_storage_class: str = ""  # empty: the cluster's default
     kube_runtime_class: str = ""  # of pods with a card, such as nvidia
     kube_priority_class: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from portal.catalog import offers
@@ -56,7 +57,7 @@ def _spec(plan: Plan, setup: Setup) -> Spec:
         setup_title_en=setup.title_en,
         setup_title_zh=setup.title_zh,
         setup_version=setup.version,
-        image=setup.image,
+        image=_image(setup),
         cpu_millis=plan.vcpus * 1000,
         memory_mib=plan.memory_mib,
         disk_gib=plan.disk_gib,
@@ -68,3 +69,9 @@ def _spec(plan: Plan, setup: Setup) -> Spec:
         gpu_node_labels=dict(card.node_labels) if card else {},
         apps=tuple(setup.apps),
     )
+
+
+def _image(setup: Setup) -> str:
+    """The container image for clusters; empty where neither setup nor installation names one."""
+    registry = settings.ATELIER.kube_image_registry
+    return setup.image or (f"{registry}/{setup.slug}:{setup.version}" if registry else "")

@@ -83,6 +83,7 @@ def _platform(cluster: Cluster, stopping: threading.Event) -> int:
         "ATELIER_DRIVER": "kubernetes",
         "ATELIER_KUBECONFIG": str(cluster.folder / f"{RELEASE}-worker.kubeconfig"),
         "ATELIER_KUBE_PREFIX": RELEASE,
+        "ATELIER_KUBE_IMAGE_REGISTRY": "registry.test",
         "ATELIER_KUBE_GATEWAY_NAMESPACE": NAMESPACE,
         "ATELIER_KUBE_WORKER_ACCOUNT": f"{NAMESPACE}/{RELEASE}-worker",
     }
