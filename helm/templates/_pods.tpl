@@ -94,6 +94,7 @@ volumeMounts:
 - {name: ATELIER_KUBE_WORKER_ACCOUNT, value: "{{ .Release.Namespace }}/{{ $name }}-worker"}
 - {name: ATELIER_KUBE_GATEWAY_NAMESPACE, value: {{ .Release.Namespace | quote }}}
 {{- with $values.desktops }}
+- {name: ATELIER_KUBE_IMAGE_REGISTRY, value: {{ .imageRegistry | quote }}}
 - {name: ATELIER_KUBE_STORAGE_CLASS, value: {{ .storageClass | quote }}}
 - {name: ATELIER_KUBE_RUNTIME_CLASS, value: {{ .runtimeClass | quote }}}
 - {name: ATELIER_KUBE_IMAGE_PULL_SECRET, value: {{ .imagePullSecret | quote }}}
@@ -101,6 +102,8 @@ volumeMounts:
   value: {{ .blockedCIDRs | toJson | quote }}
 - name: ATELIER_KUBE_TOLERATIONS
   value: {{ .tolerations | toJson | quote }}
+- name: ATELIER_KUBE_TENANT_QUOTA
+  value: {{ .tenantQuota | toJson | quote }}
 {{- end }}
 - {name: ATELIER_KUBE_PRIORITY_CLASS, value: {{ include "atelier.priorityClass" . | quote }}}
 {{- range list "DATABASE_URL" "BROKER_URL" "ATELIER_SECRET_KEY" "ATELIER_GATEWAY_KEY" "ATELIER_SMTP_URL" }}

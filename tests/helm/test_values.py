@@ -12,6 +12,7 @@ import helm_python
 import pytest
 import yaml
 
+from portal.environment import Environment
 from tests.cluster.chart import CHART, MINIMAL, Object, merged, rendered
 from tests.running import ROOT
 
@@ -48,6 +49,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"desktops": {"blockedCIDRs": ["10.0.0.1"]}}, "/desktops/blockedCIDRs/0"),
     ({"desktops": {"storageClass": None, "storageclass": "fast"}}, "'storageclass'"),
     ({"desktops": {"tolerations": [{"key": "a", "efect": "NoSchedule"}]}}, "'efect'"),
+    ({"desktops": {"tenantQuota": {"pods": 50}}}, "/desktops/tenantQuota/pods"),
     ({"desktops": {"allowedImages": [""]}}, "/desktops/allowedImages/0"),
     ({"ingress": {"annotations": {"timeout": 3600}}}, "/ingress/annotations/timeout"),
     ({"networkPolicies": {"dnsPorts": [0]}}, "/networkPolicies/dnsPorts/0"),
@@ -156,6 +158,8 @@ def test_the_platform_understands_the_variables_it_is_given(
     """The portal's own settings read what the chart writes."""
     portal = deployment(rendered(values), "atelier-portal")
     written = {one["name"]: one.get("value") for one in variables(portal)}
+    known = {f"ATELIER_{name}".upper() for name in Environment.model_fields if "kube_" in name}
+    assert {name for name in written if "KUBE_" in name} == known
     env = {k: v for k, v in os.environ.items() if not k.startswith(("ATELIER_", "DJANGO_"))}
     env |= {name: value for name, value in written.items() if value is not None} | {
         "ATELIER_DATA": str(tmp_path),
