@@ -39,6 +39,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"portal": {"host": "https://desks.example.org"}}, "/portal/host"),
     ({"portal": {"host": "desks.example.org:8443"}}, "/portal/host"),
     ({"desktops": {"host": "*.desks.example.net"}}, "/desktops/host"),
+    ({"desktops": {"imageRegistry": ""}}, "/desktops/imageRegistry"),
     ({"portal": {"replicas": 0}}, "/portal/replicas"),
     ({"gateway": {"replicas": "two"}}, "/gateway/replicas"),
     ({"worker": {"threads": 1000}}, "/worker/threads"),
