@@ -67,6 +67,7 @@ Kubernetes {build.KUBERNETES} with {count} nodes that do not exist: pods there o
 
   export KUBECONFIG={cluster.kubeconfig}      administrator
   export KUBECONFIG={worker}      the platform's worker
+  alias kubectl='{" ".join(build.command("kubectl"))}'
 
 It listens on this machine alone, and goes with everything in it on Ctrl-C.
 """,

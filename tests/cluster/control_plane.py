@@ -24,6 +24,8 @@ _SCHEDULER = {
 }
 # Their stock limits (50 and 20 requests a second) would be what is measured, not us.
 _QPS, _BURST = 2000, 4000
+# After so long a silence a node is lost; kwok.py says why so long.
+NODE_GRACE_S = 200
 # How long pods stay on a node that is not heard of any more; a real cluster says 300.
 UNREACHABLE_TOLERATION_S = 5
 
@@ -182,6 +184,7 @@ class ControlPlane(Cluster):
             "--profiling=false",
             f"--kube-api-qps={_QPS}",
             f"--kube-api-burst={_BURST}",
+            f"--node-monitor-grace-period={NODE_GRACE_S}s",
             "--node-monitor-period=1s",  # how soon a lost node is tainted
         )
 

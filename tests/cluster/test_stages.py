@@ -34,7 +34,7 @@ def test_a_pod_becomes_ready_with_an_address_of_its_own(bench: Bench) -> None:
         eventually(lambda n=name: bench.ready(n))
     addresses = {bench.status(name)["podIP"] for name in ("one", "two")}
     assert len(addresses) == 2
-    assert all(address.startswith(("198.18.", "198.19.")) for address in addresses)
+    assert all(address.startswith("127.") for address in addresses), "they must lead nowhere"
     bench.delete("one")
     eventually(lambda: bench.find("one") is None)
     assert bench.find("two")

@@ -1,5 +1,5 @@
 // Command components is a whole Kubernetes in one file, for tests: etcd, kube-apiserver,
-// kube-controller-manager, kube-scheduler, kubelet and kwok (fake nodes), with two stand-ins of our
+// kube-controller-manager, kube-scheduler, kubelet, kubectl and kwok (fake nodes), with two stand-ins of our
 // own (a device plug-in and a maker of volumes), each under the name it is called by (argv[0], or the
 // first argument).
 package main
@@ -16,6 +16,7 @@ import (
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
+	kubectl "k8s.io/kubectl/pkg/cmd"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllers "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
@@ -51,6 +52,7 @@ var programs = map[string]func(){
 	"kube-scheduler":          func() { os.Exit(cli.Run(scheduler.NewSchedulerCommand())) },
 	"kubelet":                 func() { os.Exit(cli.Run(kubelet.NewKubeletCommand(context.Background()))) },
 	"kwok":                    runKwok,
+	"kubectl":                 func() { os.Exit(cli.Run(kubectl.NewDefaultKubectlCommand())) },
 	"device-plugin":           runDevicePlugin,
 	"volumes":                 runVolumes,
 }
