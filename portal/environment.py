@@ -45,6 +45,7 @@ class Environment(BaseSettings):
     local_sandbox: Literal["auto", "none"] = "auto"
     desktop_env: Path = ROOT / ".envs" / "desktop"  # where the streamer is installed
     start_deadline_s: int = Field(600, ge=5)
+    tenant_running_limit: int = Field(10, ge=0)  # desktops of one tenant at a time; 0: no limit
 
     kubeconfig: Path | None = None  # none: this runs inside the cluster
     kube_prefix: str = Field("atelier", pattern=r"^[a-z]([a-z0-9-]{0,18}[a-z0-9])?$")

@@ -19,9 +19,8 @@ from billing.pricing.publishing import Price, Prices
 from portal import walls
 from portal.catalog import offers
 from portal.catalog.models import Plan, Setup
-from portal.desktops import usual
+from portal.desktops import selling, usual
 from portal.walls import StockStrip
-from provisioner import queue
 from provisioner.timeline import StartHistory
 
 EVENING_H = 3
@@ -94,7 +93,7 @@ def front_page() -> dict[str, Any]:
 
 
 def plan_table() -> dict[str, Any]:
-    book, stock = publishing.current(), queue.stock()
+    book, stock = publishing.current(), selling.stock()
     rows = []
     for plan in offers.plans():
         here = stock.get(plan.gpu_class_id or "")

@@ -119,7 +119,7 @@ class Desktop(models.Model):
     def waiting(self) -> bool:
         """Nothing is free for it."""
         told_for = self.reason_detail.get("generation")
-        return self.reason == "gpu_none_free" and told_for == self.generation
+        return self.reason in ("gpu_none_free", "tenant_limit") and told_for == self.generation
 
     @property
     def overdue(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
@@ -55,11 +56,11 @@ def wake(desktop_ids: Collection[UUID]) -> None:
     """
     now: list[UUID] = []
     rest: list[Desktop] = []
-    freed: list[str] = []
+    freed: Counter[tuple[str, UUID]] = Counter()
     for desktop in Desktop.objects.filter(id__in=desktop_ids, held_by=None).defer("progress"):
         act = _act(desktop)
         if desktop.observed == Observed.ABSENT:
-            freed.append(desktop.gpu_class)
+            freed[desktop.gpu_class, desktop.tenant_id] += 1
         if act == Act.START and desktop.attempts_generation == desktop.generation:
             lease.postpone(desktop.id, _backoff(desktop.attempts))
             if desktop.attempts == 0:
@@ -69,11 +70,18 @@ def wake(desktop_ids: Collection[UUID]) -> None:
         elif act != Act.WAIT or desktop.look_after is None:
             now.append(desktop.id)
     lease.let_rest([desktop for desktop in rest if desktop.look_after is not None])
-    for gpu_class in freed:
-        now += queue.waiting_ids(gpu_class)[:1]
+    for (gpu_class, tenant_id), count in freed.items():
+        now += queue.next_waiters(gpu_class, tenant_id, count=count)
     if now:
         lease.make_due(now)
         nudge.send(dict.fromkeys(now))
+
+
+def wake_waiters() -> None:
+    """Machines came: whoever waits for a card has another look."""
+    waiters = queue.all_waiters()
+    lease.make_due(waiters)
+    nudge.send(waiters)
 
 
 def reconcile(driver: Driver, desktop_id: UUID) -> None:
@@ -222,13 +230,19 @@ def _rest(driver: Driver, desktop: Desktop) -> timedelta | None:
 
 
 def _start(driver: Driver, desktop: Desktop, hold: Hold) -> timedelta | None:
-    if queue.must_wait(desktop):
-        observer.explain(desktop.id, cause="gpu_none_free", detail={})
-        return WAITING_AGAIN
     again = desktop.attempts_generation == desktop.generation
     spent = desktop.attempts if again else 0
-    # Counted before the act, and fenced by it: whoever lost the lease must not start anything.
-    hold.write(attempts=spent + 1, attempts_generation=desktop.generation)
+    if spent:  # it was let in already, and keeps its place between attempts
+        hold.write(attempts=spent + 1)
+    else:
+        with queue.turn(desktop) as cause:
+            if not cause:
+                # Counted before the act, and fenced by it: whoever lost the lease must not
+                # start anything.
+                hold.write(attempts=1, attempts_generation=desktop.generation)
+        if cause:
+            observer.explain(desktop.id, cause=cause, detail={})
+            return HEARD_AGAIN if driver.hears_everything else WAITING_AGAIN
     try:
         driver.start(orders.spec_of(desktop))
     except NoCapacity as error:
@@ -257,7 +271,7 @@ def _stop(driver: Driver, desktop: Desktop) -> timedelta | None:
     now = observer.look(driver, desktop.id, tenant=desktop.tenant_id)
     if now.observed != Observed.ABSENT:
         return STOPPING_AGAIN
-    waiters = queue.waiting_ids(desktop.gpu_class)[:1]
+    waiters = queue.next_waiters(desktop.gpu_class, desktop.tenant_id)
     lease.make_due(waiters)
     nudge.send(waiters)
     if wanted and not now.exhausted:

@@ -116,6 +116,6 @@ def status(
             return Status.STARTING if stale else Status.RUNNING
         if exhausted and observed != Observed.PENDING:
             return Status.FAILED
-        if waiting and observed == Observed.ABSENT:
+        if waiting and observed in (Observed.ABSENT, Observed.PENDING):
             return Status.QUEUED
     return word

@@ -13,7 +13,7 @@ from billing.errors import UnknownPlan
 from billing.pricing import publishing
 from portal.catalog import offers
 from portal.catalog.models import Plan, Setup
-from portal.desktops import causes
+from portal.desktops import causes, selling
 from portal.desktops.cards import Card, Wall
 from portal.desktops.history import Entry
 from portal.desktops.phases import Phase
@@ -27,7 +27,7 @@ JSON = dict[str, Any]
 
 
 def plans() -> list[JSON]:
-    book, stock, setups = publishing.current(), queue.stock(), offers.setups()
+    book, stock, setups = publishing.current(), selling.stock(), offers.setups()
     return [_plan(plan, setups, book, stock) for plan in offers.plans()]
 
 

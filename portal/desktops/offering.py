@@ -12,7 +12,6 @@ from portal.catalog.models import Plan, Setup
 from portal.desktops import prices, selling, usual
 from portal.desktops.lengths import gigabytes, length
 from portal.desktops.words import by_language
-from provisioner import queue
 from provisioner.queue import Stock
 
 PREFERRED_PLAN = "aigc-a4000"
@@ -98,7 +97,7 @@ def offering(*, setup: str = "", plan: str = "") -> Offering:
         return Offering([], [])
     chosen = _plan(plans, wanted, plan)
     largest = max((p.vram_mib for p in plans), default=0) or 1
-    book, stock = publishing.current(), queue.stock()
+    book, stock = publishing.current(), selling.stock()
     return Offering(
         setups=[_setup(s, chosen=s.slug == wanted.slug) for s in setups],
         plans=[

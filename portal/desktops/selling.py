@@ -8,13 +8,15 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from portal.catalog import offers
-from portal.catalog.models import Plan, Setup
+from portal.catalog.models import GpuClass, Plan, Setup
 from portal.catalog.offers import Fit
 from portal.desktops import causes
 from portal.desktops.lengths import gigabytes
 from portal.desktops.refusals import Refused
 from portal.desktops.words import by_language
+from provisioner import queue
 from provisioner.desktops import Spec
+from provisioner.queue import Stock
 
 
 def sold(*, plan: str, setup: str) -> Spec:
@@ -75,3 +77,12 @@ def _image(setup: Setup) -> str:
     """The container image for clusters; empty where neither setup nor installation names one."""
     registry = settings.ATELIER.kube_image_registry
     return setup.image or (f"{registry}/{setup.slug}:{setup.version}" if registry else "")
+
+
+def stock() -> dict[str, Stock]:
+    """Cards by class, for everything that the catalogue sells."""
+    kinds = {
+        card.slug: queue.Kind(card.resource, dict(card.node_labels))
+        for card in GpuClass.objects.all()
+    }
+    return queue.stock(kinds)

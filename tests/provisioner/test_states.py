@@ -64,9 +64,10 @@ def test_it_stops_what_is_pending_for_too_long() -> None:
     assert act(Desired.RUNNING, Observed.PENDING, overdue=True) == Act.STOP
 
 
-def test_it_says_queued_only_where_nothing_exists_yet() -> None:
+def test_it_says_queued_while_it_waits_for_a_card() -> None:
     assert status(Desired.RUNNING, Observed.ABSENT, waiting=True) == Status.QUEUED
-    assert status(Desired.RUNNING, Observed.PENDING, waiting=True) == Status.STARTING
+    assert status(Desired.RUNNING, Observed.PENDING, waiting=True) == Status.QUEUED
+    assert status(Desired.RUNNING, Observed.READY, waiting=True) == Status.RUNNING
     assert status(Desired.STOPPED, Observed.ABSENT, waiting=True) == Status.STOPPED
 
 

@@ -92,6 +92,7 @@ class Command(BaseCommand):
             reconciler.wake(observer.record_all(news.seen))
         if news.machines is not None:
             census.record(news.machines)
+            reconciler.wake_waiters()
         for desktop_id in news.moved:
             reconciler.glance(driver, desktop_id)
         if news.unclear:
