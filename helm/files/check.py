@@ -17,7 +17,7 @@ WITHIN_S = 10
 # Verb, API group, resource; cluster-wide unless a namespace is named.
 NEEDED = [
     ("watch", "", "pods", ""),
-    ("watch", "", "nodes", ""),
+    ("list", "", "nodes", ""),
     ("watch", "", "persistentvolumeclaims", ""),
     ("create", "", "namespaces", ""),
     ("create", "rbac.authorization.k8s.io", "rolebindings", ""),
@@ -29,6 +29,7 @@ FORBIDDEN = [
     ("get", "", "nodes/proxy", ""),
     ("get", "", "secrets", ""),
     ("get", "", "secrets", "kube-system"),
+    ("delete", "", "pods", "kube-system"),
     ("delete", "", "namespaces", ""),
     ("patch", "", "namespaces", ""),
     ("create", "rbac.authorization.k8s.io", "clusterrolebindings", ""),
