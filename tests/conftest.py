@@ -3,6 +3,7 @@ olga is staff. Everyone has a personal tenant as well."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     worker = hasattr(session.config, "workerinput")
     if not worker and not session.config.option.collectonly:
         servers.start()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What a test cluster is made of is built before the first test's clock runs."""
+    wanted = any(item.get_closest_marker("cluster") for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        from tests.cluster import build
+
+        with contextlib.suppress(build.Unavailable, build.BuildFailed):  # the fixture tells
+            build.build()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
