@@ -9,6 +9,7 @@ the lease runs out. Losing that lock while alive is harmless: every write is fen
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import threading
@@ -19,12 +20,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import psycopg
-from django.conf import settings
 from django.db import connection
-from django.db.models import Case, DateTimeField, Value, When
+from django.db.models import JSONField
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from provisioner import sql
 from provisioner.models import Desktop
 from provisioner.states import Observed
 
@@ -35,11 +36,20 @@ LENGTH = timedelta(seconds=60)
 WORKERS = 0x41544C57
 ALIVE_AGAIN_S = 5.0  # how often a worker makes sure that its lock is still there
 
-_WHEN = DateTimeField(null=True)
+_WRITE = """
+    UPDATE provisioner_desktop SET {} WHERE id = %s AND look_after = %s
+"""
+_RELEASE = """
+    UPDATE provisioner_desktop SET held_by = NULL, look_after =
+        CASE WHEN observed = %s THEN statement_timestamp() ELSE %s::timestamptz END
+    WHERE id = %s AND look_after = %s
+"""
+_NAMES = [field.attname for field in Desktop._meta.concrete_fields]
+_JSON = [field.attname for field in Desktop._meta.concrete_fields if isinstance(field, JSONField)]
 _CLAIM = """
     UPDATE provisioner_desktop SET look_after = %s, held_by = %s
-    WHERE id = %s AND look_after <= statement_timestamp() RETURNING *
-"""
+    WHERE id = %s AND look_after <= statement_timestamp() RETURNING {}
+""".format(", ".join(str(field.column) for field in Desktop._meta.concrete_fields))  # noqa: S608
 _REST = """
     UPDATE provisioner_desktop d SET look_after = NULL
     FROM unnest(%s::uuid[], %s::timestamptz[]) AS v(id, read)
@@ -52,6 +62,7 @@ _DEAD = """
         WHERE l.locktype = 'advisory' AND l.granted AND l.classid = %s
           AND l.objid = d.held_by::oid AND l.objsubid = 2
           AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+    RETURNING id
 """
 
 
@@ -72,17 +83,17 @@ class Hold:
 
     def write(self, **columns: object) -> None:
         """Write columns of the hand where the row is still ours. LeaseLost."""
-        mine = Desktop.objects.filter(id=self.id, look_after=self.lease)
-        if mine.update(**columns) != 1:
+        words = ", ".join(f"{name} = %s" for name in columns)
+        values = [*columns.values(), self.id, self.lease]
+        if sql.run(_WRITE.format(words), values).rowcount != 1:
             raise LeaseLost
 
     def release(self, after: timedelta | None, *, unless: Observed | None = None) -> None:
         """Look again after so long (None: when told to), or at once where `unless` was seen
         meanwhile: whoever saw it left the row to us. LeaseLost."""
-        later = Value(None if after is None else timezone.now() + after, _WHEN)
-        when = Case(When(observed=unless, then=Now()), default=later) if unless else later
-        mine = Desktop.objects.filter(id=self.id, look_after=self.lease)
-        if mine.update(look_after=when, held_by=None) != 1:
+        later = None if after is None else timezone.now() + after
+        values = [str(unless) if unless else "", later, self.id, self.lease]
+        if sql.run(_RELEASE, values).rowcount != 1:
             raise LeaseLost
 
 
@@ -143,20 +154,27 @@ def claim(desktop_id: UUID) -> Hold | None:
     """The row, held for LENGTH, if it is due and nobody else has it."""
     me = _alive.make_sure()
     lease = timezone.now() + LENGTH
-    for desktop in Desktop.objects.raw(_CLAIM, [lease, me, desktop_id]):
-        return Hold(desktop, lease)
-    return None
+    values = sql.run(_CLAIM, [lease, me, desktop_id]).fetchone()
+    if values is None:
+        return None
+    desktop = Desktop.from_db("default", _NAMES, values)
+    for name in _JSON:
+        setattr(desktop, name, json.loads(getattr(desktop, name)))
+    return Hold(desktop, lease)
 
 
-def due(*, limit: int, waited: timedelta = timedelta(0)) -> list[UUID]:
-    """Whose time has come, the longest waiting first; what dead workers held included.
+def due(*, limit: int, before: datetime | None = None) -> list[UUID]:
+    """Whose time has come, the longest waiting first; what dead workers held first of all.
 
-    `waited`: leave out what came due only now, because a nudge for it is under way.
+    `before`: leave out what came due later, because a nudge for it is under way.
     """
     with connection.cursor() as cursor:
         cursor.execute(_DEAD, (WORKERS,))
-    rows = Desktop.objects.filter(look_after__lte=Now() - waited).order_by("look_after")
-    return list(rows.values_list("id", flat=True)[:limit])
+        freed = [id for (id,) in cursor.fetchall()]
+    rows = Desktop.objects.filter(look_after__lte=Now()).order_by("look_after")
+    if before is not None:
+        rows = rows.filter(look_after__lte=before)
+    return list(dict.fromkeys([*freed, *rows.values_list("id", flat=True)[:limit]]))
 
 
 def make_due(desktop_ids: list[UUID]) -> None:
@@ -181,8 +199,3 @@ def postpone(desktop_id: UUID, after: timedelta) -> None:
     """Look at it after so long, unless a hand works on it at this moment."""
     idle = Desktop.objects.filter(id=desktop_id, held_by=None)
     idle.update(look_after=timezone.now() + after)
-
-
-def sweep_waits() -> timedelta:
-    """How long a nudge may be under way before the sweep sends another."""
-    return timedelta(seconds=1) if settings.ATELIER.driver == "kubernetes" else timedelta(0)

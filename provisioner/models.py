@@ -57,7 +57,9 @@ class Desktop(models.Model):
     observed_revision = models.BigIntegerField(
         null=True, help_text="The world's own count of changes then, where it has one."
     )
-    disk_seen = models.BooleanField(default=False, help_text="It was ready once, with its disk.")
+    ready_generation = models.PositiveIntegerField(
+        null=True, help_text="The newest launch that was ever ready; its disk was there then."
+    )
     endpoint = models.CharField(max_length=255, blank=True)
     app_endpoints = models.JSONField(default=dict)
     reason = models.CharField(max_length=40, blank=True, help_text="Key of a cause sentence.")

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import JSONField
 
-from provisioner import listening, timeline
+from provisioner import listening, sql, timeline
 from provisioner.drivers.base import Driver, Observation, World
 from provisioner.fleet import census
 from provisioner.models import Desktop, Transition
@@ -107,42 +108,68 @@ def record(observation: Observation) -> bool:
     return bool(record_all([observation]))
 
 
-@transaction.atomic
 def record_all(observations: Iterable[Observation]) -> list[UUID]:
-    """Write observations down, at most one of each desktop; whose state is another than before.
+    """Write observations down, at most one of each desktop; whose state is another than before."""
+    return [desktop.id for desktop in take_down(observations)]
 
-    Two statements for all the rows, two for what is appended to their timelines.
+
+@transaction.atomic
+def take_down(observations: Iterable[Observation]) -> list[Desktop]:
+    """As `record_all`; the rows whose state is another than before, as they are now.
+
+    Three statements, however many. (`spec` is not read with the rows.)
     """
     news = {observation.id: observation for observation in observations}
     if not news:
         return []
-    rows = Desktop.objects.select_for_update().defer("spec").filter(id__in=list(news))
     written: list[Desktop] = []
     changed: list[Desktop] = []
-    for desktop in rows.order_by("id"):
+    first_times: set[UUID] = set()
+    for desktop in _locked(list(news)):
         observation = news[desktop.id]
         if _older(observation, desktop):
             continue
         before = (desktop.observed, desktop.observed_generation, desktop.reason)
+        ready_before = desktop.ready_generation
         _take_over(desktop, observation)
         now = (desktop.observed, desktop.observed_generation)
         new_cause = bool(observation.cause) and desktop.reason != before[2]
         if now != before[:2] or new_cause:
             desktop.observed_since = observation.at
             changed.append(desktop)
+        if desktop.ready_generation != ready_before:
+            first_times.add(desktop.id)
         written.append(desktop)
     _save(written)
-    started = _first_times([desktop for desktop in changed if desktop.observed == Observed.READY])
     timeline.append_all(
-        [_entry(desktop, news[desktop.id], started) for desktop in changed],
+        [_entry(desktop, news[desktop.id], first_times) for desktop in changed],
         source=Transition.Source.EYE,
     )
-    return [desktop.id for desktop in changed]
+    return changed
 
 
-def _entry(desktop: Desktop, observation: Observation, started: set[UUID]) -> timeline.Entry:
+_FIELDS = [field for field in Desktop._meta.concrete_fields if field.name != "spec"]
+_NAMES = [field.attname for field in _FIELDS]
+_JSON = [field.attname for field in _FIELDS if isinstance(field, JSONField)]
+_LOCK = f"""
+    SELECT {", ".join(str(field.column) for field in _FIELDS)} FROM provisioner_desktop
+    WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE
+"""  # noqa: S608 - our own columns
+
+
+def _locked(ids: list[UUID]) -> list[Desktop]:
+    rows = []
+    for values in sql.run(_LOCK, [ids]).fetchall():
+        desktop = Desktop.from_db("default", _NAMES, values)
+        for name in _JSON:
+            setattr(desktop, name, json.loads(getattr(desktop, name)))
+        rows.append(desktop)
+    return rows
+
+
+def _entry(desktop: Desktop, observation: Observation, first_times: set[UUID]) -> timeline.Entry:
     detail = dict(observation.detail)
-    took = _start(desktop, observation) if desktop.id in started else None
+    took = _start(desktop, observation) if desktop.id in first_times else None
     if took:
         detail["start"] = took
     return timeline.Entry(desktop, observation.at, observation.cause, detail)
@@ -164,15 +191,16 @@ _SAVE = """
     UPDATE provisioner_desktop d SET
         observed = v.observed, observed_generation = v.observed_generation,
         observed_at = v.observed_at, observed_since = v.observed_since,
-        observed_revision = v.observed_revision, disk_seen = v.disk_seen, endpoint = v.endpoint,
+        observed_revision = v.observed_revision, ready_generation = v.ready_generation,
+        endpoint = v.endpoint,
         app_endpoints = v.app_endpoints::jsonb, reason = v.reason,
         reason_detail = v.reason_detail::jsonb, progress = v.progress::jsonb,
         limits = v.limits::jsonb
-    FROM unnest(%s::uuid[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[],
-                %s::bigint[], %s::bool[], %s::text[], %s::text[], %s::text[], %s::text[],
+    FROM unnest(%s::uuid[], %s::text[], %s::int8[], %s::timestamptz[], %s::timestamptz[],
+                %s::bigint[], %s::int8[], %s::text[], %s::text[], %s::text[], %s::text[],
                 %s::text[], %s::text[])
          AS v(id, observed, observed_generation, observed_at, observed_since, observed_revision,
-              disk_seen, endpoint, app_endpoints, reason, reason_detail, progress, limits)
+              ready_generation, endpoint, app_endpoints, reason, reason_detail, progress, limits)
     WHERE d.id = v.id
 """
 
@@ -183,12 +211,12 @@ def _save(desktops: list[Desktop]) -> None:
     rows = [
         (
             desktop.id,
-            desktop.observed,
+            str(desktop.observed),
             desktop.observed_generation,
             desktop.observed_at,
             desktop.observed_since,
             desktop.observed_revision,
-            desktop.disk_seen,
+            desktop.ready_generation,
             desktop.endpoint,
             json.dumps(desktop.app_endpoints),
             desktop.reason,
@@ -198,8 +226,7 @@ def _save(desktops: list[Desktop]) -> None:
         )
         for desktop in desktops
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_SAVE, [list(column) for column in zip(*rows, strict=True)])
+    sql.run(_SAVE, [list(column) for column in zip(*rows, strict=True)])
 
 
 def _older(observation: Observation, desktop: Desktop) -> bool:
@@ -217,7 +244,10 @@ def _take_over(desktop: Desktop, observation: Observation) -> None:
     desktop.observed_generation = observation.generation
     desktop.observed_at = max(observation.at, desktop.observed_at or observation.at)
     desktop.observed_revision = observation.revision
-    desktop.disk_seen = desktop.disk_seen or observation.observed == Observed.READY
+    if observation.observed == Observed.READY and not desktop.stale:
+        # For the first time in this launch, or again: when it comes back later, after a death or
+        # with the platform, nobody had asked for it just then.
+        desktop.ready_generation = desktop.generation
     desktop.endpoint = observation.endpoint
     desktop.app_endpoints = dict(observation.app_endpoints)
     desktop.limits = list(observation.limits)
@@ -235,18 +265,6 @@ def _take_over(desktop: Desktop, observation: Observation) -> None:
 
 def _reason_detail(observation: Observation) -> dict[str, Any]:
     return observation.detail | {"generation": observation.generation}
-
-
-def _first_times(ready: list[Desktop]) -> set[UUID]:
-    """Those ready for the first time in this launch. When one comes back later, after a death or
-    with the platform, nobody had asked for it just then: that tells nothing about how long people
-    wait. To be asked before the new transition is written."""
-    asked = {desktop.id: desktop for desktop in ready if not desktop.stale}
-    if not asked:
-        return set()
-    earlier = Transition.objects.filter(desktop__in=list(asked), observed=Observed.READY)
-    known = set(earlier.values_list("desktop_id", "generation"))
-    return {id for id, desktop in asked.items() if (id, desktop.generation) not in known}
 
 
 def _start(desktop: Desktop, observation: Observation) -> dict[str, Any] | None:

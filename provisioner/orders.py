@@ -30,6 +30,6 @@ def spec_of(desktop: Desktop) -> DesktopSpec:
         disk_gib=sold["disk_gib"],
         secret=desktop.secret,
         gpu=gpu,
-        disk_known=desktop.disk_seen,
+        disk_known=desktop.ready_generation is not None,
         apps=tuple(App(name=app["name"], port=app["port"]) for app in sold["apps"]),
     )

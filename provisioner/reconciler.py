@@ -12,7 +12,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -44,23 +44,30 @@ ACTS_AT_ONCE = 4
 SWEEP_AT_ONCE = 500
 
 
-def due(*, limit: int = SWEEP_AT_ONCE) -> list[UUID]:
+def due(*, limit: int = SWEEP_AT_ONCE, before: datetime | None = None) -> list[UUID]:
     """Whose time has come, the longest waiting first; what dead workers held included."""
-    return lease.due(limit=limit, waited=lease.sweep_waits())
+    return lease.due(limit=limit, before=before)
 
 
 def wake(desktop_ids: Collection[UUID]) -> None:
-    """Something was seen of these: have done what there is to do, let rest what is as wanted.
+    """Something was seen of these: have done what there is to do."""
+    if desktop_ids:
+        attend(list(Desktop.objects.filter(id__in=desktop_ids).defer("progress", "spec")))
 
-    A row that a hand works on at this moment is left to it.
+
+def attend(desktops: list[Desktop]) -> None:
+    """Have done what there is to do with these, as they were just read; let rest what is as
+    wanted. A row that a hand works on at this moment is left to it.
     """
     now: list[UUID] = []
     rest: list[Desktop] = []
     freed: Counter[tuple[str, UUID]] = Counter()
-    for desktop in Desktop.objects.filter(id__in=desktop_ids, held_by=None).defer("progress"):
+    for desktop in desktops:
         act = _act(desktop)
         if desktop.observed == Observed.ABSENT:
             freed[desktop.gpu_class, desktop.tenant_id] += 1
+        if desktop.held_by is not None:
+            continue
         if act == Act.START and desktop.attempts_generation == desktop.generation:
             lease.postpone(desktop.id, _backoff(desktop.attempts))
             if desktop.attempts == 0:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from celery import shared_task
+from django.conf import settings
 
 from provisioner import drivers, nudge, reconciler
 from provisioner.errors import DriverUnavailable
+
+SWEEP_EXPIRES_S = 5  # as the clock's table has it: after how long an old sweep is dropped
+UNDER_WAY = timedelta(seconds=0.5)  # a nudge taken before the sweep may be about to claim its row
 
 
 @shared_task(name="provisioner.tasks.reconcile")
@@ -16,10 +22,22 @@ def reconcile(desktop_id: str) -> None:
     reconciler.reconcile(drivers.chosen(), UUID(desktop_id))
 
 
-@shared_task(name="provisioner.tasks.sweep")
-def sweep() -> None:
+@shared_task(name="provisioner.tasks.sweep", bind=True)
+def sweep(self: Any) -> None:
     """Find every row whose time has come: what lost nudges and dead workers left behind."""
-    nudge.send(reconciler.due())
+    nudge.send(reconciler.due(before=_asked_at(self)))
+
+
+def _asked_at(task: Any) -> datetime | None:
+    """When the clock asked for this. Messages come in order, so nudges that were sent before then
+    have been taken already; those sent later are on their way, and sending them again would cost
+    as much as they do. None where it is not known, and where nothing else nudges (one machine).
+    """
+    expires = getattr(task.request, "expires", None)
+    if expires is None or settings.ATELIER.driver != "kubernetes":
+        return None
+    at = datetime.fromisoformat(expires) if isinstance(expires, str) else expires
+    return at - timedelta(seconds=SWEEP_EXPIRES_S) - UNDER_WAY
 
 
 @shared_task(name="provisioner.tasks.survey")

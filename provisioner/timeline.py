@@ -13,10 +13,10 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
+from provisioner import sql
 from provisioner.models import Desktop, Transition
 from provisioner.states import Observed
 
@@ -73,9 +73,9 @@ _APPEND = """
          detail)
     SELECT v.id, 1 + coalesce((SELECT max(seq) FROM provisioner_transition t
                                WHERE t.desktop_id = v.id), 0),
-           v.at, clock_timestamp(), %s, v.desired, v.observed, v.generation, v.status, v.reason,
-           v.detail::jsonb
-    FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::int[], %s::text[],
+           v.at, clock_timestamp(), %s::text, v.desired, v.observed, v.generation, v.status,
+           v.reason, v.detail::jsonb
+    FROM unnest(%s::uuid[], %s::timestamptz[], %s::text[], %s::text[], %s::int8[], %s::text[],
                 %s::text[], %s::text[])
          AS v(id, at, desired, observed, generation, status, reason, detail)
 """
@@ -89,17 +89,16 @@ def append_all(entries: Sequence[Entry], *, source: Transition.Source) -> None:
         (
             entry.desktop.id,
             entry.at,
-            entry.desktop.desired,
-            entry.desktop.observed,
+            str(entry.desktop.desired),
+            str(entry.desktop.observed),
             entry.desktop.generation,
-            entry.desktop.status,
+            str(entry.desktop.status),
             entry.reason,
             json.dumps(entry.detail),
         )
         for entry in entries
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_APPEND, [source, *(list(column) for column in zip(*rows, strict=True))])
+    sql.run(_APPEND, [str(source), *(list(column) for column in zip(*rows, strict=True))])
 
 
 def entries(desktop_id: UUID, *, newest: int | None = None) -> list[Transition]:

@@ -28,7 +28,7 @@ PENS = {
     "provisioner/observer.py": {
         *("observed", "observed_generation", "observed_at", "observed_since", "endpoint"),
         *("app_endpoints", "reason", "reason_detail", "progress", "limits"),
-        *("observed_revision", "disk_seen"),
+        *("observed_revision", "ready_generation"),
     },
     "provisioner/reconciler.py": {"attempts", "attempts_generation", "erased_at"},
     "provisioner/lease.py": {"look_after", "held_by"},

@@ -14,6 +14,7 @@ import json
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -44,6 +45,8 @@ CALL_S = (5.0, 20.0)  # to connect, between two bytes
 # A dead peer is noticed by the kernel after this: probes every 5 s after 15 s of silence.
 KEEPALIVE_IDLE_S, KEEPALIVE_EVERY_S, KEEPALIVE_PROBES = 15, 5, 3
 DEAD_PEER_MS = 30_000
+
+TOKEN_S = 20.0  # how long a token is used before it is read again
 
 JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 APPLY = {"Accept": "application/json", "Content-Type": "application/apply-patch+yaml"}
@@ -80,6 +83,8 @@ class Client:
         self._host: str = self._configuration.host
         self._breaker = Breaker()
         self._tokens = threading.Lock()
+        self._headers: dict[str, str] = {}
+        self._read_again_s = 0.0
 
     # --- Verbs ----------------------------------------------------------------------------------
 
@@ -198,12 +203,18 @@ class Client:
         )
 
     def _authorization(self) -> dict[str, str]:
-        """The token of this moment: the configuration reads it anew when it was rotated."""
+        """The token, read anew now and then: it is rotated long before it ends."""
+        now_s = time.monotonic()
         with self._tokens:
-            value = self._configuration.get_api_key_with_prefix("authorization")
-            if value is None:
-                value = self._configuration.get_api_key_with_prefix("BearerToken")
-        return {"Authorization": value, "User-Agent": _AGENT} if value else {"User-Agent": _AGENT}
+            if now_s > self._read_again_s:
+                value = self._configuration.get_api_key_with_prefix("authorization")
+                if value is None:
+                    value = self._configuration.get_api_key_with_prefix("BearerToken")
+                self._headers = {"User-Agent": _AGENT} | (
+                    {"Authorization": value} if value else {}
+                )
+                self._read_again_s = now_s + TOKEN_S
+            return self._headers
 
     def _refuse(self, answer: urllib3.BaseHTTPResponse) -> None:
         """Raise what this answer means."""

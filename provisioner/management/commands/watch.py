@@ -89,7 +89,7 @@ class Command(BaseCommand):
         if news.world is not None:
             reconciler.settle(driver, observer.take_in(news.world), may_act=False)
         if news.seen:
-            reconciler.wake(observer.record_all(news.seen))
+            reconciler.attend(observer.take_down(news.seen))
         if news.machines is not None:
             census.record(news.machines)
             reconciler.wake_waiters()
