@@ -3,6 +3,8 @@
 Standard library only. Prints a line for each question; exit status 1 when an answer is wrong.
 """
 
+# ruff: noqa: S310, T201 - it asks the chart's own addresses, and speaks to who reads its log
+
 import json
 import os
 import ssl
