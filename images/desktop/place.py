@@ -5,6 +5,7 @@ Imports next to nothing: all this happens before the streamer's long start.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -17,12 +18,24 @@ HOME = Path(os.environ.get("HOME", "/home/desk"))
 RUN = Path(os.environ.get("DESK_RUN", "/run/desk"))
 SETUP = Path(os.environ.get("DESK_SETUP", "/opt/setup"))
 STREAMER = os.environ.get("DESK_STREAMER", "/opt/selkies/bin/python")
-SECRET = os.environ.get("DESK_SECRET", "")
+PORT = int(os.environ.get("DESK_PORT") or 0)  # 0: a socket file; else on every address of a pod
 DISPLAY = os.environ.get("DISPLAY", ":0")
 SOUND = os.environ.get("DESK_AUDIO") != "no" and shutil.which("pulseaudio") is not None
 STREAM = RUN / "stream.sock"
+# The session's own part of it: some programs want theirs to belong to nobody else.
+OWN = RUN / "own"
 
 UTC = timezone.utc  # noqa: UP017 - the session also runs where Python is older
+
+
+def _secret() -> str:
+    """By file in a pod, where the environment is for everybody to read who may look at the pod."""
+    path = os.environ.get("DESK_SECRET_FILE")
+    return Path(path).read_text().strip() if path else os.environ.get("DESK_SECRET", "")
+
+
+SECRET = _secret()
+LOGIN = b"Basic " + base64.b64encode(f"desk:{SECRET}".encode())
 
 
 def say(message: str) -> None:
@@ -35,7 +48,7 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {
         "DISPLAY": DISPLAY,
         "XAUTHORITY": str(RUN / "xauth"),
-        "XDG_RUNTIME_DIR": str(RUN),
+        "XDG_RUNTIME_DIR": str(OWN),
         "XDG_DATA_DIRS": f"{HERE}:/usr/local/share:/usr/share",  # the windows' theme is here
         "GDK_BACKEND": "x11",
         "GTK2_RC_FILES": str(HERE / "gtkrc"),
@@ -91,9 +104,10 @@ def furnish_home() -> None:
 def start_streamer() -> int:
     """Its process id. It takes half a second of imports before it looks for the X server."""
     STREAM.unlink(missing_ok=True)
+    where = ["--public", "--port", str(PORT)] if PORT else ["--unix-socket", str(STREAM)]
     command = [
         STREAMER, "-m", "selkies",
-        "--mode", "websockets", "--unix-socket", str(STREAM),
+        "--mode", "websockets", *where,
         "--basic-auth-user", "desk", "--encoder", "jpeg",
         f"--audio-enabled={'true' if SOUND else 'false'}", "--microphone-enabled=false",
         "--webcam-enabled=false", "--gamepad-enabled=false", "--printing-enabled=false",
@@ -106,7 +120,7 @@ def start_streamer() -> int:
     ]  # fmt: skip
     env = environment(
         SELKIES_BASIC_AUTH_PASSWORD=SECRET,
-        PULSE_SERVER=f"unix:{RUN}/pulse/native",
+        PULSE_SERVER=f"unix:{OWN}/pulse/native",
         # It calls nobody, and reading the list of authorities costs it a tenth of its start.
         SSL_CERT_FILE=os.devnull,
     )

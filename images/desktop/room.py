@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import signal
 import sys
@@ -11,12 +10,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import apps
 from place import (
     DISPLAY,
     HERE,
     HOME,
+    LOGIN,
+    PORT,
     RUN,
-    SECRET,
     SETUP,
     SOUND,
     STREAM,
@@ -63,7 +64,7 @@ async def _live(marks: Marks, first_streamer: int) -> int:
         parts.append(_keep(*PULSEAUDIO))
     for app in os.environ.get("DESK_APPS", "").split():
         name, _, port = app.partition(":")
-        parts.append(_relay(name, int(port)))
+        parts.append(apps.open_up(name, int(port)))
     tasks = [asyncio.create_task(part) for part in parts]
     starts = asyncio.create_task(_healthy())
     await asyncio.wait([*tasks, starts], return_when=asyncio.FIRST_COMPLETED)
@@ -195,14 +196,13 @@ async def _wait(pid: int) -> int:
 
 async def _healthy() -> None:
     """Ask the streamer itself, as a browser's first request would."""
-    login = base64.b64encode(f"desk:{SECRET}".encode()).decode()
-    question = f"GET /api/health HTTP/1.0\r\nHost: desk\r\nAuthorization: Basic {login}\r\n\r\n"
+    question = b"GET /api/health HTTP/1.0\r\nHost: desk\r\nAuthorization: %b\r\n\r\n" % LOGIN
     deadline = time.monotonic() + HEALTHY_WITHIN_S
     while True:
         with suppress(OSError, asyncio.TimeoutError):
-            reader, writer = await asyncio.open_unix_connection(str(STREAM))
+            reader, writer = await _dial()
             try:
-                writer.write(question.encode())
+                writer.write(question)
                 answer = await asyncio.wait_for(reader.read(64), 5)
             finally:
                 writer.close()
@@ -213,30 +213,7 @@ async def _healthy() -> None:
         await asyncio.sleep(0.01)
 
 
-# --- Apps ---------------------------------------------------------------------------------------
-
-
-async def _relay(name: str, port: int) -> None:
-    """An app's TCP port, which nobody outside can see, as a socket file that the gateway can."""
-
-    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            writer.close()  # the app is not up yet: the gateway words that
-            return
-        await asyncio.gather(_pump(reader, inner_writer), _pump(inner_reader, writer))
-        for one in (inner_writer, writer):
-            one.close()
-
-    server = await asyncio.start_unix_server(connect, path=str(RUN / f"app-{name}.sock"))
-    await server.serve_forever()
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    with suppress(OSError):
-        writer.write_eof()
+async def _dial() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if PORT:
+        return await asyncio.open_connection("127.0.0.1", PORT)
+    return await asyncio.open_unix_connection(str(STREAM))

@@ -31,9 +31,10 @@ def prepare() -> bool:
 def main() -> int:
     os.umask(0o007)  # the gateway's group may use the sockets; nobody else may see anything
     if not place.SECRET:
-        place.say("ends: DESK_SECRET is not set; a desktop without one would be open to anybody")
+        place.say("ends: there is no secret; a desktop without one would be open to anybody")
         return 2
     os.chdir(place.HOME)
+    place.OWN.mkdir(mode=0o700, exist_ok=True)
     marks = place.Marks()
     marks.begin("setup")
     if not prepare():
