@@ -17,12 +17,13 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, IntegerField, Q, QuerySet, Sum
+from django.db import transaction
+from django.db.models import F, IntegerField, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from provisioner import sql
 from provisioner import stock as stocks
 from provisioner.models import MAX_ATTEMPTS, Desktop, Transition
 from provisioner.states import Desired, Observed
@@ -59,68 +60,73 @@ def turn(desktop: Desktop) -> Iterator[str]:
     """
     need = stocks.need_of(desktop)
     snapshot = stocks.snapshot()
-    if snapshot.plenty(need):
+    limited, scarce = snapshot.near_limit(need), snapshot.nearly_full(need)
+    if not limited and not scarce:
         yield ""
         snapshot.took(need)
         return
     with transaction.atomic():
-        _lock(TENANTS, str(desktop.tenant_id))
-        _lock(POOLS, need.pool)
-        cause = _over_the_limit(desktop) or _must_wait(desktop, need)
+        # Always in this order, so two hands cannot wait for each other.
+        cause = _over_the_limit(desktop) if limited else ""
+        if scarce and not cause:
+            cause = _must_wait(desktop, need, snapshot.total_of(need))
         yield cause
-    stocks.forget_snapshot()
+    if not cause:
+        snapshot.took(need)
+
+
+# Let in, and not known to be gone: see stock.taking().
+_TAKES = f"""
+    (observed <> 'absent' OR (desired = 'running' AND attempts_generation = generation
+                              AND attempts > 0 AND attempts < {MAX_ATTEMPTS}))
+"""
+_OTHERS = f"""
+    SELECT count(*) FROM provisioner_desktop WHERE tenant_id = %s AND id <> %s AND {_TAKES}
+"""  # noqa: S608 - our own words
+_AMOUNT = {True: "1", False: "coalesce((spec->>'gpu_count')::int, 0)"}  # one pool, or cards
+# Who takes a place now, and who came first and has not been let in (tenants at their limit and
+# launches that were given up left out).
+_BEFORE = """
+    SELECT coalesce(sum({amount}) FILTER (WHERE takes), 0),
+           coalesce(sum({amount}) FILTER (WHERE first AND NOT takes), 0)
+    FROM (
+        SELECT spec, {takes} AS takes,
+               desired = 'running' AND observed = 'absent' AND (wanted_at, id) < (%s, %s)
+               AND NOT (attempts_generation = generation AND attempts >= {most})
+               AND NOT (reason = 'tenant_limit'
+                        AND (reason_detail->>'generation')::int = generation) AS first
+        FROM provisioner_desktop
+        WHERE (desired = 'running' OR observed <> 'absent') AND id <> %s {pool}
+    ) AS others
+"""
 
 
 def _over_the_limit(desktop: Desktop) -> str:
     limit: int = settings.ATELIER.tenant_running_limit
-    if not limit:
-        return ""
-    others = stocks.taking().filter(tenant_id=desktop.tenant_id).exclude(id=desktop.id)
-    return TENANT_LIMIT if others.count() >= limit else ""
+    _lock(TENANTS, str(desktop.tenant_id))
+    others = sql.run(_OTHERS, [desktop.tenant_id, desktop.id]).fetchone()
+    return TENANT_LIMIT if others and others[0] >= limit else ""
 
 
-def _must_wait(desktop: Desktop, need: stocks.Need) -> str:
-    total = stocks.total_of(need)
+def _must_wait(desktop: Desktop, need: stocks.Need, total: int | None) -> str:
     if total is None:
         return ""
-    ahead = _cards(_before(desktop, need))
+    _lock(POOLS, need.pool)
+    statement = _BEFORE.format(
+        amount=_AMOUNT[one_pool()],
+        takes=_TAKES,
+        most=MAX_ATTEMPTS,
+        pool="" if one_pool() else "AND gpu_class = %s",
+    )
+    values = [desktop.wanted_at, desktop.id, desktop.id, *([] if one_pool() else [need.pool])]
+    taken, ahead = sql.run(statement, values).fetchone() or (0, 0)
     if one_pool() and not ahead:
         return ""  # how many fit on one machine, the machine itself knows best
-    taken = _cards(stocks.of_pool(stocks.taking(), need.pool).exclude(id=desktop.id))
     return NONE_FREE if taken + ahead + need.cards > total else ""
 
 
-def _before(desktop: Desktop, need: stocks.Need) -> QuerySet[Desktop]:
-    """Who came first and has not been let in, tenants at their limit left out."""
-    came_first = Q(wanted_at__lt=desktop.wanted_at) | Q(
-        wanted_at=desktop.wanted_at, id__lt=desktop.id
-    )
-    rows = stocks.of_pool(
-        Desktop.objects.filter(desired=Desired.RUNNING, observed=Observed.ABSENT), need.pool
-    )
-    given_up = Q(attempts_generation=F("generation"), attempts__gte=MAX_ATTEMPTS)
-    let_in = Q(attempts_generation=F("generation"), attempts__gt=0)
-    limited = Q(reason=TENANT_LIMIT, told_for=F("generation"))
-    return (
-        rows.alias(told_for=TOLD_FOR)
-        .filter(came_first)
-        .exclude(given_up)
-        .exclude(let_in)
-        .exclude(limited)
-    )
-
-
-def _cards(rows: QuerySet[Desktop]) -> int:
-    """How many places these take: cards in a cluster, desktops on one machine."""
-    if one_pool():
-        return rows.count()
-    count = Cast(KeyTextTransform("gpu_count", "spec"), IntegerField())
-    return rows.aggregate(cards=Sum(count))["cards"] or 0
-
-
 def _lock(kind: int, key: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (kind, key))
+    sql.run("SELECT pg_advisory_xact_lock(%s::int4, hashtext(%s::text))", [kind, key])
 
 
 # --- Waiting ------------------------------------------------------------------------------------

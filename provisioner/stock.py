@@ -92,18 +92,6 @@ def taking() -> QuerySet[Desktop]:
     return Desktop.objects.filter(~Q(observed=Observed.ABSENT) | let_in)
 
 
-def total_of(need: Need) -> int | None:
-    """How many cards of this kind can be had at all; None where nothing is counted."""
-    if one_pool():
-        return int(settings.ATELIER.local_slots)
-    if not need.pool:
-        return None
-    machines = list(Node.objects.all())
-    if not machines:
-        return None  # nobody has looked yet: the scheduler will tell
-    return _usable(machines, need.kind)
-
-
 def _usable(machines: list[Node], kind: Kind) -> int:
     return sum(
         max(0, machine.allocatable.get(kind.resource, 0) - machine.taken.get(kind.resource, 0))
@@ -193,18 +181,25 @@ class Snapshot:
         self._machines = list(Node.objects.all())
         self._totals: dict[str, int] = {}
 
-    def plenty(self, need: Need) -> bool:
-        """Even if everybody who asks is let in, there is much left."""
-        if one_pool():
-            return False
+    def near_limit(self, need: Need) -> bool:
+        """This tenant may be about to run as many as it may."""
         limit: int = settings.ATELIER.tenant_running_limit
-        if limit and self._desktops[need.tenant] + PLENTY_OF_TENANT > limit:
-            return False
+        return bool(limit) and self._desktops[need.tenant] + PLENTY_OF_TENANT > limit
+
+    def nearly_full(self, need: Need) -> bool:
+        """There may not be enough for everybody who asks."""
+        total = self.total_of(need)
+        return total is not None and (one_pool() or total - self._cards[need.pool] < PLENTY)
+
+    def total_of(self, need: Need) -> int | None:
+        """How many there are at all; None where nothing is counted, or nobody has looked yet."""
+        if one_pool():
+            return int(settings.ATELIER.local_slots)
         if not need.pool or not self._machines:
-            return True
+            return None
         if need.pool not in self._totals:
             self._totals[need.pool] = _usable(self._machines, need.kind)
-        return self._totals[need.pool] - self._cards[need.pool] > PLENTY
+        return self._totals[need.pool]
 
     def took(self, need: Need) -> None:
         self._cards[need.pool] += need.cards
@@ -222,8 +217,3 @@ def snapshot() -> Snapshot:
         if _latest is None or time.monotonic() - _latest.made_s > SNAPSHOT_S:
             _latest = Snapshot()
         return _latest
-
-
-def forget_snapshot() -> None:
-    global _latest  # noqa: PLW0603 - one a process
-    _latest = None

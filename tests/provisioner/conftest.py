@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from portal.accounts.models import Tenant
-from provisioner import desktops, lease, nudge, observer, reconciler
+from provisioner import desktops, lease, nudge, observer, reconciler, stock
 from provisioner.desktops import Desktop, Spec
 from provisioner.drivers.memory import MemoryDriver
 from provisioner.states import Observed
@@ -42,7 +42,9 @@ def every_nudge_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_worker_lives_on() -> Iterator[None]:
+def no_worker_lives_on(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each test's worker is a new process: no lock, no snapshot of what was in the tables."""
+    monkeypatch.setattr(stock, "_latest", None)
     yield
     lease.end()
 
