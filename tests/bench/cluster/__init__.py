@@ -1,0 +1,1 @@
+"""What `./dev bench kube` is made of. Measures the platform from outside; no test lies here."""

@@ -1,0 +1,216 @@
+"""`./dev bench kube`: launches on a real Kubernetes, beside a floor measured in the same run.
+
+docs/benchmarks.md says what each figure means. Everything shares one machine: control plane, fake
+nodes, PostgreSQL, the platform, and what measures it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.bench.cluster import endurance, floor, report
+from tests.bench.cluster.floor import Floor
+from tests.bench.cluster.measured import Load
+from tests.bench.cluster.ours import OURS, Ours
+from tests.bench.cluster.profiling import profiled
+from tests.bench.cluster.scene import Scene, scene
+from tests.running import eventually
+
+TENANTS = 50
+PAGES = 5  # of so many of the tenants somebody has the list open
+GPUS = 8  # of one fake node
+_CORES = os.cpu_count()
+
+
+def main() -> None:
+    options = _options()
+    began_s = time.monotonic()
+    loads: dict[str, Load] = {}
+    with scene(_machines(options)) as one:
+        if "floor" in options.parts:
+            measure_floor(one, options, loads)
+        extra = measure_ours(one, options, loads) if "ours" in options.parts else {}
+    result = report.result(loads, extra)
+    report.show(loads, extra)
+    load_1m = os.getloadavg()[0]
+    sys.stdout.write(
+        f"\n{options.launches} launches, {options.outstanding} outstanding, {TENANTS} tenants; "
+        f"{time.monotonic() - began_s:.0f} s; load {load_1m:.1f} on {_CORES} cores\n"
+    )
+    report.last_line(result)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="./dev bench kube")
+    parser.add_argument("--launches", type=int)
+    parser.add_argument("--outstanding", type=int, default=100)
+    parser.add_argument("--alone", type=int, help="launches one at a time")
+    parser.add_argument("--desktops", type=int, help="running in the steady state")
+    parser.add_argument("--steady-s", type=float)
+    parser.add_argument("--in-flight", type=int, help="when worker and watch are killed")
+    parser.add_argument("--quick", action="store_true", help="small numbers: does it work?")
+    parser.add_argument("--parts", nargs="+", default=["floor", "ours"], choices=["floor", "ours"])
+    parser.add_argument("--profile", type=Path, help="a folder: where the CPU of ours goes")
+    options = parser.parse_args()
+    defaults = {"launches": 1000, "alone": 50, "desktops": 5000, "steady_s": 120, "in_flight": 200}
+    quick = {"launches": 150, "alone": 10, "desktops": 300, "steady_s": 20, "in_flight": 60}
+    for name, value in (quick if options.quick else defaults).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
+
+
+def _machines(options: argparse.Namespace) -> int:
+    """Enough for all that run at once, and a few over: nobody is to wait for a card here."""
+    most = max(options.desktops, options.launches)
+    return -(-(most + TENANTS + 250) // GPUS)
+
+
+def say(what: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
+    sys.stderr.flush()
+
+
+def measure_floor(one: Scene, options: argparse.Namespace, loads: dict[str, Load]) -> None:
+    bare = Floor(one, outstanding=options.outstanding)
+    count = options.launches
+
+    def run(name: str, desks: list[Any], mode: floor.Mode, outstanding: int | None = None) -> Load:
+        say(f"floor: {name} …")
+        load = bare.launch(desks, mode, outstanding=outstanding)
+        bare.stop(desks, load)
+        loads[name] = load
+        say(str(load.figures()))
+        return load
+
+    desks = bare.desks(count, tenants=TENANTS)
+    run("floor_first", desks, floor.FIRST)
+    desks = floor.again(desks)
+    run("floor", desks, floor.START)
+    run("floor_alone", floor.again(desks)[: options.alone], floor.START, outstanding=1)
+    run("floor_pods_only", bare.desks(count, tenants=TENANTS), floor.POD_ONLY)
+    single = bare.desks(count, tenants=1)
+    run("floor_first_one_tenant", single, floor.FIRST)
+    run("floor_one_tenant", floor.again(single), floor.START)
+    say("floor: clearing away …")
+    bare.clear()
+
+
+def measure_ours(
+    one: Scene, options: argparse.Namespace, loads: dict[str, Load]
+) -> dict[str, Any]:
+    ours = Ours(one, outstanding=options.outstanding)
+    say("ours: platform up …")
+    try:
+        ours.up()
+        actors = ours.people(TENANTS + 1)
+        desktops = _loads(ours, actors, options, loads)
+        extra = _endurance(ours, actors, desktops, options)
+        extra["left"] = ours.statuses()
+        return extra
+    except BaseException:
+        say(ours.platform.logs(30))
+        raise
+    finally:
+        ours.platform.end()
+
+
+def _loads(
+    ours: Ours, actors: list[Any], options: argparse.Namespace, loads: dict[str, Load]
+) -> dict[Any, Any]:
+    """Every load that has a floor; answers all desktops there are, none of which runs."""
+    count = options.launches
+
+    def noted(name: str, load: Load) -> None:
+        loads[name] = load
+        say(f"{load.figures()} {report.cpu(load)}")
+
+    say("ours: every tenant's namespace …")
+    warm, _load = ours.launch(actors, len(actors))
+    ours.stop(warm)
+    many, single = actors[:TENANTS], actors[TENANTS:]
+    say("ours: first launches …")
+    desktops, load = ours.launch(many, count)
+    ours.stop(desktops, load)
+    noted("ours_first", load)
+    _rest(ours)
+    say("ours: starts …")
+    ears = ours.browsers(many[:PAGES])
+    try:
+        if options.profile:
+            pids = ours.pids()
+            with profiled({name: pids[name] for name in OURS}, options.profile):
+                load = ours.start(desktops)
+        else:
+            load = ours.start(desktops)
+        _all_run(ours, len(desktops))
+        ours.told(desktops, load, ears)
+        ours.stop(desktops, load)
+        noted("ours", load)
+        _rest(ours)
+        say("ours: one at a time …")
+        seen = [id for id, actor in desktops.items() if actor in many[:PAGES]]
+        some = {id: desktops[id] for id in (seen * options.alone)[: options.alone]}
+        ears.forget()
+        load = ours.start(some, outstanding=1)
+        _all_run(ours, len(some))
+        ours.told(some, load, ears)
+        ours.stop(some, load)
+        noted("ours_alone", load)
+    finally:
+        ears.stop()
+    say("ours: one tenant …")
+    alone, load = ours.launch(single, count)
+    ours.stop(alone, load)
+    noted("ours_first_one_tenant", load)
+    _rest(ours)
+    load = ours.start(alone)
+    ours.stop(alone, load)
+    noted("ours_one_tenant", load)
+    return desktops | alone
+
+
+def _endurance(
+    ours: Ours, actors: list[Any], desktops: dict[Any, Any], options: argparse.Namespace
+) -> dict[str, Any]:
+    _rest(ours)
+    wanted = dict(list(desktops.items())[: options.desktops])
+    say(f"ours: up to {options.desktops} running …")
+    ours.start(wanted)
+    if (more := options.desktops - len(wanted)) > 0:
+        made, _load = ours.launch(actors, more)
+        wanted |= made
+    _all_run(ours, len(wanted))
+    say("ours: steady …")
+    steady = endurance.steady(ours, options.steady_s)
+    say(str(steady))
+    rested = dict(list(wanted.items())[: options.in_flight * 4])
+    ours.stop(rested)
+    eventually(
+        lambda: ours.statuses().get("running") == len(wanted) - len(rested),
+        seconds=60,
+        what="those that shall run",
+    )
+    say("ours: kill -9 …")
+    recovery = endurance.recovery(ours, rested, in_flight=options.in_flight)
+    say(str(recovery))
+    return {"steady": steady, "recovery": recovery}
+
+
+def _rest(ours: Ours) -> None:
+    """Every row knows that its pod is gone."""
+    at_rest = {"stopped"}
+    eventually(lambda: set(ours.statuses()) <= at_rest, seconds=120, what="everything rests")
+
+
+def _all_run(ours: Ours, count: int) -> None:
+    eventually(lambda: ours.statuses().get("running") == count, seconds=120, what="all run")
+
+
+if __name__ == "__main__":
+    main()
