@@ -194,7 +194,7 @@ def eta_s(gpu_class: str, number: int) -> float | None:
     if len(moments) < ENOUGH:
         return None
     span_s = (timezone.now() - min(moments)).total_seconds()
-    return round(number * span_s / len(moments), 1)
+    return number * span_s / len(moments)
 
 
 # --- Stock --------------------------------------------------------------------------------------

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import servers
+from tests.cluster.fixtures import cluster, control_plane
 
 if TYPE_CHECKING:
     from portal.accounts.models import Tenant, User
     from portal.accounts.permissions import Actor
     from tests.running import Platform
+
+
+__all__ = ["cluster", "control_plane"]  # one test cluster a run, whoever asks for it
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

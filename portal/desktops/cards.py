@@ -15,7 +15,7 @@ from portal.accounts.permissions import Actor, may
 from portal.catalog.models import Setup
 from portal.desktops import causes, history, phases, prices, usual
 from portal.desktops.causes import Cause
-from portal.desktops.lengths import clock, gigabytes, length
+from portal.desktops.lengths import clock, gigabytes, length, roughly
 from portal.desktops.phases import Phase
 from portal.desktops.words import LIMITS, STATUS, WALLS, by_language, listed
 from provisioner import queue, timeline
@@ -91,6 +91,7 @@ class Card:
     start: Start | None = None
     cause: Cause | None = None
     place: int | None = None
+    eta_s: float | None = None
     limits: str = ""
     isolated: bool = True
     events: list[history.Event] = field(default_factory=list)
@@ -116,6 +117,20 @@ class Card:
         if not more:
             return self.word
         return _("{status}: {more}").format(status=self.word, more=more)
+
+    @property
+    def own_limit(self) -> bool:
+        """It waits for another desktop of the same tenant, not for a card."""
+        return self.desktop.reason == "tenant_limit"
+
+    @property
+    def waits_for(self) -> Cause:
+        return causes.worded(self.desktop.reason)
+
+    @property
+    def eta_text(self) -> str:
+        """How long it may take, roughly; empty where nobody can know."""
+        return roughly(self.eta_s) if self.eta_s is not None else ""
 
     @property
     def since_text(self) -> str:
@@ -148,6 +163,7 @@ class Wall:
         self._setups: dict[str, Setup] | None = None
         self._prices: publishing.Prices | None = None
         self._waiting: dict[str, list[Any]] = {}
+        self._etas: dict[str, float | None] = {}
         self._now = timezone.now()
 
     def cards(self, rows: Iterable[Desktop]) -> list[Card]:
@@ -172,7 +188,8 @@ class Wall:
             since=_since(desktop, status),
             start=self._start(desktop, spec, status),
             cause=_cause(desktop, status, known),
-            place=self._place(desktop, spec) if status == Status.QUEUED else None,
+            place=(place := self._place(desktop, spec) if status == Status.QUEUED else None),
+            eta_s=self._eta_s(spec.gpu_class, place) if place else None,
             limits=_limits(desktop),
             isolated=not WALLS & set(desktop.limits),
             events=_events(desktop, known) if with_events else [],
@@ -193,6 +210,13 @@ class Wall:
             self._waiting[spec.gpu_class] = queue.waiting_ids(spec.gpu_class)
         ids = self._waiting[spec.gpu_class]
         return ids.index(desktop.id) + 1 if desktop.id in ids else None
+
+    def _eta_s(self, gpu_class: str, place: int) -> float | None:
+        """One question a class and list, however many wait."""
+        if gpu_class not in self._etas:
+            self._etas[gpu_class] = queue.eta_s(gpu_class, 1)
+        one = self._etas[gpu_class]
+        return None if one is None else one * place
 
     def _start(self, desktop: Desktop, spec: Spec, status: Status) -> Start | None:
         if status not in (Status.STARTING, Status.FAILED):
@@ -229,7 +253,7 @@ def _since(desktop: Desktop, status: Status) -> datetime | None:
 def _cause(desktop: Desktop, status: Status, known: dict[str, str]) -> Cause | None:
     if status == Status.FAILED:
         return causes.worded(desktop.reason or "driver_error", desktop.reason_detail, **known)
-    if status == Status.STARTING and desktop.reason:
+    if status in (Status.STARTING, Status.STOPPING, Status.DELETING) and desktop.reason:
         return causes.worded(desktop.reason, desktop.reason_detail, **known)
     return None
 

@@ -189,6 +189,55 @@ TABLE: dict[str, Row] = {
         _NOTHING,
         _("This machine is being serviced. Your disk is kept."),
     ),
+    "node_refused": Row(
+        _("The machine did not take the desktop."),
+        _("The machine that was chosen could not take the desktop. We try another one."),
+        _AGAIN,
+    ),
+    "evicted": Row(
+        _("The machine ran short and closed the desktop."),
+        _("The machine ran out of memory or room, and the desktop had to go. Your disk is kept."),
+        _AGAIN,
+    ),
+    "scratch_full": Row(
+        _("The desktop filled its scratch space."),
+        _(
+            "Too much was written outside the home folder, "
+            "which only lasts while the desktop runs."
+        ),
+        _("Start it again, and keep large files in the home folder."),
+    ),
+    "preempted": Row(
+        _("The desktop had to make room."),
+        _("Something more urgent needed the machine. Your disk is kept, and we start you again."),
+        _NOTHING,
+    ),
+    "machines_full": Row(
+        _("Waiting for a machine."),
+        _("Cards are free, but no machine has enough processor or memory left beside them."),
+        _NOTHING,
+    ),
+    "desktop_crash_loop": Row(
+        _("The desktop ends again and again."),
+        _("It was started {n} times and ended by itself each time. Your files are kept."),
+        _OPERATOR,
+        _("It was started several times and ended by itself each time. Your files are kept."),
+    ),
+    "stopping_stuck": Row(
+        _("The desktop takes long to stop."),
+        _("The machine does not say that the desktop has ended. The meter has stopped."),
+        _("You need not do anything. The people who run this site see it too."),
+    ),
+    "quota_exceeded": Row(
+        _("A limit of this site is reached."),
+        _("The cluster does not let your team have more than it has now."),
+        _("Stop or delete a desktop, or ask the people who run this site for more."),
+    ),
+    "tenant_limit": Row(
+        _("Waiting for one of your own desktops."),
+        _("You run as many desktops as you may. This one starts when another one stops."),
+        _("Stop one, or wait."),
+    ),
     "quota_desktops": Row(
         _("Your limit of running desktops is reached."),
         _("You may run {n} desktops at a time, and {n} are running. Stop one first."),

@@ -33,3 +33,11 @@ def length(seconds: float) -> str:
         return _("{h} h {min} min").format(h=hours, min=minutes)
     days, hours = divmod(hours, 24)
     return _("{d} d {h} h").format(d=days, h=hours)
+
+
+def roughly(seconds: float) -> str:
+    """An estimate, told no more exactly than it is known: `1 min`, `20 min`, `3 h 0 min`."""
+    for step, up_to in ((60, 10 * 60), (300, 3600), (1800, 6 * 3600), (3600, 2 * 86400)):
+        if seconds <= up_to:
+            return length(max(step, round(seconds / step) * step))
+    return length(round(seconds / 86400) * 86400)

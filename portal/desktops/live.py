@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -98,6 +99,9 @@ class Hub:
                 self._listener.cancel()
                 self._listener = None
                 self._hearing.clear()
+                all_here = threading.Barrier(THREADS)
+                for _ in range(THREADS):
+                    self._threads.submit(_let_go, all_here)
 
     async def ask(self, work: Callable[[], T]) -> T:
         """Run `work` in a thread; its database connection is closed before the answer."""
@@ -184,7 +188,18 @@ def _tenant_of(desktop_id: UUID) -> UUID | None:
 
 
 def _alone(work: Callable[[], T]) -> T:
+    """With this thread's own database connection, which is kept for the next one: to make one
+    costs more than all that is asked."""
     try:
         return work()
     finally:
-        connections.close_all()
+        for known in connections.all(initialized_only=True):
+            known.close_at = None
+            known.close_if_unusable_or_obsolete()
+
+
+def _let_go(all_here: threading.Barrier) -> None:
+    """One of these for each thread, at the same time: no thread does two of them."""
+    with suppress(threading.BrokenBarrierError):
+        all_here.wait(timeout=5)
+    connections.close_all()

@@ -10,10 +10,8 @@ import pytest
 from tests.cluster import chart
 from tests.cluster.access import Cluster
 from tests.cluster.api import Api, ApiError
-from tests.cluster.fixtures import cluster
 from tests.running import eventually
 
-__all__ = ["cluster"]
 RELEASE, NAMESPACE = "atelier", "atelier-system"
 TENANT = "c0ffee" + 26 * "0"
 DESKTOP = "decade" + 26 * "0"

@@ -61,6 +61,14 @@ def of(pod: Pod, observed: Observed, events: Sequence[Event], *, stuck: bool) ->
     return NONE
 
 
+def of_gone(pod: Pod) -> Cause:
+    """Who took it away, as its last state says; none where we did, or where it had failed."""
+    if pod.phase == "Failed":
+        return NONE
+    disrupted = _disruption(pod)
+    return (disrupted, _log(pod)) if disrupted else NONE
+
+
 def _of_stopping(pod: Pod, *, stuck: bool) -> Cause:
     disrupted = _disruption(pod)
     if stuck:

@@ -170,6 +170,14 @@ def observation(
     )
 
 
+def absence(pod: Pod, *, at: datetime, revision: int) -> Observation:
+    """It is gone; with the cause, where somebody took it away."""
+    cause, detail = causes.of_gone(pod)
+    return Observation(
+        id=pod.id, observed=Observed.ABSENT, at=at, revision=revision, cause=cause, detail=detail
+    )
+
+
 def _observed(pod: Pod) -> Observed:
     if pod.deleting:
         return Observed.STOPPING

@@ -164,9 +164,7 @@ class Watch:
             return
         if heard.gone:
             self._pods.pop(pod.id, None)
-            seen = Observation(
-                id=pod.id, observed=Observed.ABSENT, at=heard.at, revision=heard.revision
-            )
+            seen = pods.absence(pod, at=heard.at, revision=heard.revision)
         else:
             self._pods[pod.id] = pod
             seen = self._observe(pod, heard.at, heard.revision)
