@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.cluster import endurance, floor, report
+from tests.bench.cluster.ears import Ears
 from tests.bench.cluster.floor import Floor
 from tests.bench.cluster.measured import Load
 from tests.bench.cluster.ours import OURS, Ours
@@ -124,55 +125,59 @@ def _loads(
     ours: Ours, actors: list[Any], options: argparse.Namespace, loads: dict[str, Load]
 ) -> dict[Any, Any]:
     """Every load that has a floor; answers all desktops there are, none of which runs."""
-    count = options.launches
-
-    def noted(name: str, load: Load) -> None:
-        loads[name] = load
-        say(f"{load.figures()} {report.cpu(load)}")
-
     say("ours: every tenant's namespace …")
     warm, _load = ours.launch(actors, len(actors))
     ours.stop(warm)
     many, single = actors[:TENANTS], actors[TENANTS:]
     say("ours: first launches …")
-    desktops, load = ours.launch(many, count)
-    ours.stop(desktops, load)
-    noted("ours_first", load)
-    _rest(ours)
-    say("ours: starts …")
+    desktops, load = ours.launch(many, options.launches)
+    _note(ours, "ours_first", load, desktops, loads)
     ears = ours.browsers(many[:PAGES])
     try:
-        if options.profile:
-            pids = ours.pids()
-            with profiled({name: pids[name] for name in OURS}, options.profile):
-                load = ours.start(desktops)
-        else:
-            load = ours.start(desktops)
-        _all_run(ours, len(desktops))
-        ours.told(desktops, load, ears)
-        ours.stop(desktops, load)
-        noted("ours", load)
-        _rest(ours)
-        say("ours: one at a time …")
+        say("ours: starts …")
+        load = _profiled(ours, desktops, options.profile)
+        _note(ours, "ours", load, desktops, loads, ears)
+        say("ours: one at a time, with pages open …")
         seen = [id for id, actor in desktops.items() if actor in many[:PAGES]]
-        some = {id: desktops[id] for id in (seen * options.alone)[: options.alone]}
+        some = {id: desktops[id] for id in seen[: options.alone]}
         ears.forget()
         load = ours.start(some, outstanding=1)
-        _all_run(ours, len(some))
-        ours.told(some, load, ears)
-        ours.stop(some, load)
-        noted("ours_alone", load)
+        _note(ours, "ours_seen", load, some, loads, ears)
     finally:
         ears.stop()
+    say("ours: one at a time …")
+    _note(ours, "ours_alone", ours.start(some, outstanding=1), some, loads)
     say("ours: one tenant …")
-    alone, load = ours.launch(single, count)
-    ours.stop(alone, load)
-    noted("ours_first_one_tenant", load)
-    _rest(ours)
-    load = ours.start(alone)
-    ours.stop(alone, load)
-    noted("ours_one_tenant", load)
+    alone, load = ours.launch(single, options.launches)
+    _note(ours, "ours_first_one_tenant", load, alone, loads)
+    _note(ours, "ours_one_tenant", ours.start(alone), alone, loads)
     return desktops | alone
+
+
+def _profiled(ours: Ours, desktops: dict[Any, Any], folder: Path | None) -> Load:
+    if folder is None:
+        return ours.start(desktops)
+    pids = ours.pids()
+    with profiled({name: pids[name] for name in OURS}, folder):
+        return ours.start(desktops)
+
+
+def _note(
+    ours: Ours,
+    name: str,
+    load: Load,
+    desktops: dict[Any, Any],
+    loads: dict[str, Load],
+    ears: Ears | None = None,
+) -> None:
+    """After a load: every row says "running", who heard when, and then everything is stopped."""
+    _all_run(ours, len(desktops))
+    if ears is not None:
+        ours.told(desktops, load, ears)
+    ours.stop(desktops, load)
+    _rest(ours)
+    loads[name] = load
+    say(f"{load.figures()} {report.cpu(load)}")
 
 
 def _endurance(
@@ -206,6 +211,8 @@ def _rest(ours: Ours) -> None:
     """Every row knows that its pod is gone."""
     at_rest = {"stopped"}
     eventually(lambda: set(ours.statuses()) <= at_rest, seconds=120, what="everything rests")
+    if left := ours.scene.pods():
+        raise RuntimeError(f"every row rests, and yet there are {left} pods")
 
 
 def _all_run(ours: Ours, count: int) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests import browsing
+from tests.bench import processes
 from tests.bench.figures import last_line, spread, table
 from tests.browsing import chromium, person
 from tests.desks import Desks
@@ -205,45 +206,11 @@ def first_frame(desk: Page) -> float:
 def idle(platform: Platform, seconds: int) -> tuple[list[float], list[float]]:
     """CPU in per cent of one core, and PSS in MiB, of everything the supervisor started."""
     time.sleep(5)  # not luck: what a start still does in the background is not idleness
-    pids = tree(platform.pids()["supervisor"])
-    before, began = ticks(pids), time.monotonic()
+    root = platform.pids()["supervisor"]
+    before, began = processes.cpu_s(root), time.monotonic()
     time.sleep(seconds)
-    used = (ticks(pids) - before) / os.sysconf("SC_CLK_TCK")
-    return [100 * used / (time.monotonic() - began)], [sum(pss_kib(pid) for pid in pids) / 1024]
-
-
-def tree(root: int) -> list[int]:
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(stat[1])
-    found = [root]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found
-
-
-def ticks(pids: list[int]) -> int:
-    total = 0
-    for pid in pids:
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += int(stat[11]) + int(stat[12])
-    return total
-
-
-def pss_kib(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    used_s = processes.cpu_s(root) - before
+    return [100 * used_s / (time.monotonic() - began)], [processes.pss_mib([root])]
 
 
 def warm_up(platform: Platform) -> float:

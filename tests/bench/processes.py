@@ -37,13 +37,29 @@ def cpu_s(root: int) -> float:
     return total / _TICKS_A_SECOND
 
 
+def machine_cpu_s() -> float:
+    """Of all processes on this machine, and what its host took away from it."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _waiting, irq, softirq, steal = map(int, fields[:8])
+    return (user + nice + system + irq + softirq + steal) / _TICKS_A_SECOND
+
+
 def rss_mib(roots: Iterable[int]) -> float:
-    """Resident memory, what is shared counted every time."""
+    """Resident memory of these and all they started, what is shared counted every time."""
+    return _memory_mib(roots, "status", "VmRSS:")
+
+
+def pss_mib(roots: Iterable[int]) -> float:
+    """The same, what is shared counted once."""
+    return _memory_mib(roots, "smaps_rollup", "Pss:")
+
+
+def _memory_mib(roots: Iterable[int], file: str, word: str) -> float:
     total_kib = 0
     for pid in {pid for root in roots for pid in tree(root)}:
         try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
         except OSError:
             continue
-        total_kib += next((int(line.split()[1]) for line in lines if line[:6] == "VmRSS:"), 0)
+        total_kib += next((int(line.split()[1]) for line in lines if line.startswith(word)), 0)
     return total_kib / 1024

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from provisioner.drivers.kubernetes import names
 from tests.bench import processes
+from tests.bench.cluster.measured import spent
 from tests.bench.cluster.ours import OURS, Ours
 from tests.bench.cluster.watcher import READY
 from tests.running import eventually
@@ -27,6 +28,7 @@ class Steady:
     requests_per_s: float
     cpu_percent: float  # of one core
     rss_mib: float
+    pss_mib: float
     others_percent: dict[str, float]
 
 
@@ -39,13 +41,14 @@ def steady(ours: Ours, seconds: float) -> Steady:
     time.sleep(seconds)
     took_s = time.monotonic() - began_s
     asked = ours.scene.requests() - asked
-    after = ours.cpu_s(pids)
-    percent = {name: 100 * (after[name] - before[name]) / took_s for name in after}
+    used = spent(before, ours.cpu_s(pids))
+    percent = {name: 100 * used[name] / took_s for name in used}
     return Steady(
         desktops=running,
         requests_per_s=round(asked / took_s, 2),
         cpu_percent=round(sum(percent[name] for name in OURS), 2),
         rss_mib=round(processes.rss_mib(pids[name] for name in OURS), 1),
+        pss_mib=round(processes.pss_mib(pids[name] for name in OURS), 1),
         others_percent={
             name: round(value, 2) for name, value in percent.items() if name != "accepting"
         },

@@ -58,4 +58,7 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
-    return {name: after[name] - before.get(name, 0.0) for name in after}
+    """By name; what the machine spent on anything else is `elsewhere`: not of this bench."""
+    found = {name: after[name] - before.get(name, 0.0) for name in after}
+    machine = found.pop("machine")
+    return found | {"elsewhere": max(0.0, machine - sum(found.values()))}

@@ -25,6 +25,7 @@ _TITLES = {
     "floor_pods_only": "pods alone: floor",
     "floor_alone": "one at a time: floor",
     "ours_alone": "one at a time: ours",
+    "ours_seen": "one at a time, a page open: ours",
 }
 
 
@@ -40,8 +41,8 @@ def result(loads: dict[str, Load], extra: dict[str, Any]) -> dict[str, Any]:
         alone = loads["ours_alone"]
         found["unloaded"] = {
             "accepted_to_pod_s": spread(alone.to_pod_s()),
-            "ready_to_row_s": spread(alone.ready_to_row_s),
-            "ready_to_browser_s": spread(alone.ready_to_browser_s),
+            "ready_to_row_s": spread(loads["ours_seen"].ready_to_row_s),
+            "ready_to_browser_s": spread(loads["ours_seen"].ready_to_browser_s),
         }
     if "ours" in loads:
         found["ready_to_row_s"] = spread(loads["ours"].ready_to_row_s)
@@ -101,10 +102,10 @@ def _aims(loads: dict[str, Load], extra: dict[str, Any]) -> list[tuple[str, str,
             spent = f"{loads[key].cpu_ms(*OURS):.1f} ms"
             rows.append((f"{_TITLES[key].partition(':')[0]}: CPU", spent, "≤ 12 ms a launch"))
     if "ours_alone" in loads:
-        alone = loads["ours_alone"]
+        alone, seen = loads["ours_alone"], loads["ours_seen"]
         rows.append(("one at a time: accepted → pod", _ms(alone.to_pod_s()), "p50 ≤ 15 ms"))
-        rows.append(("one at a time: ready → row", _ms(alone.ready_to_row_s), ""))
-        told = _ms(alone.ready_to_browser_s)
+        rows.append(("one at a time: ready → row", _ms(seen.ready_to_row_s), ""))
+        told = _ms(seen.ready_to_browser_s)
         rows.append(("one at a time: ready → browser", told, "p50 ≤ 15 ms"))
     if "ours" in loads:
         rows.append(("loaded: ready → row", _ms(loads["ours"].ready_to_row_s), ""))
@@ -113,7 +114,8 @@ def _aims(loads: dict[str, Load], extra: dict[str, Any]) -> list[tuple[str, str,
     if steady := extra.get("steady"):
         title = f"steady, {steady.desktops} running"
         rows.append((f"{title}: CPU", f"{steady.cpu_percent} %", "≤ 2 % of a core"))
-        rows.append((f"{title}: memory", f"{steady.rss_mib} MiB", "≤ 200 MiB"))
+        memory = f"{steady.rss_mib} MiB (PSS {steady.pss_mib})"
+        rows.append((f"{title}: memory", memory, "≤ 200 MiB"))
         rows.append((f"{title}: requests", f"{steady.requests_per_s}/s", ""))
     if recovery := extra.get("recovery"):
         rows.append(("recovery after kill -9", f"{recovery.recovery_s} s", "≤ 2 s"))

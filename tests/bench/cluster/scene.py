@@ -45,9 +45,10 @@ class Scene:
     watcher: Watcher
 
     def cpu_s(self) -> dict[str, float]:
-        """Of the cluster's programs and the watcher, so far."""
+        """Of the cluster's programs, the watcher and the whole machine, so far."""
         spent = {one.name: processes.cpu_s(one.pid) for one in self.cluster.processes}
-        return spent | {"watcher": processes.cpu_s(self.watcher.pid)}
+        watcher = processes.cpu_s(self.watcher.pid)
+        return spent | {"watcher": watcher, "machine": processes.machine_cpu_s()}
 
     def requests(self) -> int:
         """How often the platform's account asked the API server, so far."""
