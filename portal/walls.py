@@ -61,6 +61,8 @@ class StockStrip:
     waiting: int
     boxes: tuple[Box, ...]
     width: int
+    offline: int = 0
+    always: bool = False  # nothing to wait for
 
 
 def hang(setups: list[Setup]) -> list[Hung]:
@@ -87,7 +89,7 @@ def front(setups: list[Setup]) -> list[Picture]:
 def strip(stock: Stock | None) -> StockStrip:
     """Two rows of boxes, the free ones first; more than 64 places are told by the figure."""
     if stock is None:
-        return StockStrip(0, 0, 0, (), 0)
+        return StockStrip(0, 0, 0, (), 0, always=True)
     shown = min(stock.total, 64)
     free = round(stock.free * shown / stock.total) if stock.total else 0
     rows = 2 if shown > 4 else 1
@@ -96,4 +98,4 @@ def strip(stock: Stock | None) -> StockStrip:
         for n in range(shown)
     )
     width = 7 * ((shown + rows - 1) // rows)
-    return StockStrip(stock.total, stock.free, stock.waiting, boxes, width)
+    return StockStrip(stock.total, stock.free, stock.waiting, boxes, width, offline=stock.offline)
