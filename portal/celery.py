@@ -7,6 +7,7 @@ Imported by `portal.apps` (so that every Django process can send) and by the wor
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from celery import Celery, bootsteps
 from celery.beat import EmbeddedService
 from celery.signals import task_prerun, worker_ready
 from django.conf import settings
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from portal.clock import SCHEDULE
 
@@ -96,9 +97,19 @@ def _let_go(**_: Any) -> None:
 
 
 @worker_ready.connect
-def _catch_up(sender: Any = None, **_: Any) -> None:
-    """What a worker that died held is taken up now, not at the clock's next sweep."""
-    app.send_task("provisioner.tasks.sweep", expires=5)
+def _catch_up(**_: Any) -> None:
+    """What a worker that died held is taken up at once: not at the clock's next sweep, and not
+    behind all messages that came meanwhile."""
+    threading.Thread(target=_sweep, name="catch-up", daemon=True).start()
+
+
+def _sweep() -> None:
+    from provisioner import tasks
+
+    try:
+        tasks.sweep()
+    finally:
+        connections.close_all()
 
 
 @worker_ready.connect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db import connection, transaction
 
@@ -71,8 +72,12 @@ def publish(*, currency: str, prices: dict[str, tuple[int, int]]) -> PriceBook:
 def current() -> Prices | None:
     """The newest book; None while there is none."""
     book = PriceBook.objects.order_by("-version").first()
-    if book is None:
-        return None
+    return None if book is None else _prices(book)
+
+
+@lru_cache(maxsize=4)
+def _prices(book: PriceBook) -> Prices:
+    """Read once: a book is never changed."""
     return Prices(
         version=book.version,
         currency=book.currency,

@@ -108,7 +108,7 @@ async def of_tenant(listener: Listener) -> AsyncIterator[bytes]:
             if viewer is None:
                 yield _event("bye", {})
                 return
-            for name, data in await rows.news(viewer, changed):
+            async for name, data in rows.news(viewer, changed):
                 yield _event(name, data)
             changed = set()
             async for beat in _wait(subscription, rows.mine, changed):
@@ -127,13 +127,14 @@ class Rows:
 
     async def news(
         self, viewer: Viewer, changed: set[UUID | None]
-    ) -> list[tuple[str, dict[str, Any]]]:
+    ) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """What changed, then what that comes to: nobody waits for a sum to see a desktop run."""
         ids = {id for id in changed if id is not None}
         whole = None in changed or not changed
         if whole:
             ids |= await self._ids() | self._known
         parts: dict[str, Part] = {}
-        events: list[tuple[str, dict[str, Any]]] = []
+        removed: list[UUID] = []
         for id in ids:
             part = await self._row(id, viewer)
             if part is not None:
@@ -141,15 +142,20 @@ class Rows:
                 parts[f"row-{id}"] = part
             elif id in self._known:
                 self._known.discard(id)
-                events.append(("removed", {"id": f"row-{id}"}))
-        if not parts and not events and not whole:
-            return []
-        parts["summary"] = await self._board.ask(lambda: fragments.summary(self._tenant, viewer))
+                removed.append(id)
+        if not parts and not removed and not whole:
+            return
+        for id in removed:
+            yield "removed", {"id": f"row-{id}"}
         more = {"only": [f"row-{id}" for id in self._known]} if whole else {}
         new = _unsent(parts, self._marks)
+        if new and not whole:
+            yield "parts", _parts(new, self._listener)
+            new = {}
+        summary = await self._board.ask(lambda: fragments.summary(self._tenant, viewer))
+        new |= _unsent({"summary": summary}, self._marks)
         if new or more:
-            events.append(("parts", _parts(new, self._listener, **more)))
-        return events
+            yield "parts", _parts(new, self._listener, **more)
 
     async def mine(self, changed: set[UUID | None]) -> set[UUID | None]:
         """Of what changed, what belongs to this list."""

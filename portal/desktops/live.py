@@ -2,7 +2,8 @@
 
 One LISTEN connection a process, however many pages are open; it is opened by the first page and
 closed after the last. No page holds a database connection: what must be asked or rendered runs in
-a few threads of its own (`Hub.ask`), and equal pages share one rendering (`Hub.shared`).
+a few threads (`Hub.ask`) that keep theirs for a moment after the last question, and equal pages
+share one rendering (`Hub.shared`).
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ THREADS = 4
 AGAIN_S = (0.2, 1.0, 3.0)
 # A rendering is shared by pages that want the same within this time and without a change between.
 SHARED_S = 1.0
+# A database connection that nobody used for so long is closed.
+KEPT_S = 2.0
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 
@@ -73,7 +76,9 @@ class Hub:
         self._listener: asyncio.Task[None] | None = None
         self._hearing = asyncio.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="live")
-        self._tenants: dict[UUID, UUID | None] = {}
+        self._tenants: dict[UUID, asyncio.Future[UUID | None]] = {}
+        self._asked_s = 0.0
+        self._tidying = False
         self._news = 0
         self._last_news: dict[UUID | None, int] = {}
         self._made: dict[Hashable, tuple[float, int, asyncio.Task[Any]]] = {}
@@ -99,13 +104,32 @@ class Hub:
                 self._listener.cancel()
                 self._listener = None
                 self._hearing.clear()
-                all_here = threading.Barrier(THREADS)
-                for _ in range(THREADS):
-                    self._threads.submit(_let_go, all_here)
 
     async def ask(self, work: Callable[[], T]) -> T:
-        """Run `work` in a thread; its database connection is closed before the answer."""
+        """Run `work` in a thread, with a database connection that the thread keeps a while."""
+        self._asked_s = time.monotonic()
+        if not self._tidying:
+            self._tidying = True
+            self._tidy_later(KEPT_S)
         return await asyncio.get_running_loop().run_in_executor(self._threads, _alone, work)
+
+    def _tidy_later(self, after_s: float) -> None:
+        # Not the loop's: connections are to go also where the loop has ended.
+        timer = threading.Timer(after_s, self._tidy)
+        timer.daemon = True
+        timer.start()
+
+    def _tidy(self) -> None:
+        """Let the threads' connections go where nothing was asked for a while."""
+        left_s = self._asked_s + KEPT_S - time.monotonic()
+        if left_s > 0:
+            self._tidy_later(left_s)
+            return
+        self._tidying = False
+        all_here = threading.Barrier(THREADS)
+        with suppress(RuntimeError):  # the interpreter ends
+            for _ in range(THREADS):
+                self._threads.submit(_let_go, all_here)
 
     async def shared(self, key: Hashable, about: UUID | None, work: Callable[[], T]) -> T:
         """`ask`, once for all pages that want the same of the same change."""
@@ -120,12 +144,14 @@ class Hub:
         return await asyncio.shield(kept[2])
 
     async def tenant_of(self, desktop_id: UUID) -> UUID | None:
-        """Whose it is; asked once, since that never changes."""
-        if desktop_id not in self._tenants:
+        """Whose it is; asked once for all pages, since that never changes."""
+        asked = self._tenants.get(desktop_id)
+        if asked is None or (asked.done() and (asked.cancelled() or asked.exception())):
             if len(self._tenants) > 10_000:
                 self._tenants.clear()
-            self._tenants[desktop_id] = await self.ask(lambda: _tenant_of(desktop_id))
-        return self._tenants[desktop_id]
+            asked = asyncio.ensure_future(self.ask(lambda: _tenant_of(desktop_id)))
+            self._tenants[desktop_id] = asked
+        return await asyncio.shield(asked)
 
     def _outdate(self, desktop_id: UUID | None) -> None:
         """What was rendered of it, or of anything (None), is shared no longer."""
@@ -188,14 +214,15 @@ def _tenant_of(desktop_id: UUID) -> UUID | None:
 
 
 def _alone(work: Callable[[], T]) -> T:
-    """With this thread's own database connection, which is kept for the next one: to make one
-    costs more than all that is asked."""
+    """With this thread's own database connection, which is kept for what is asked next: to make
+    one costs more than most answers."""
     try:
         return work()
     finally:
         for known in connections.all(initialized_only=True):
-            known.close_at = None
-            known.close_if_unusable_or_obsolete()
+            if known.errors_occurred:
+                known.close()
+            known.close_at, known.health_check_done = None, True
 
 
 def _let_go(all_here: threading.Barrier) -> None:

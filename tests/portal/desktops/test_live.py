@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection
 
-from portal.desktops.live import THREADS, hub
-from tests.running import eventually
+from portal.desktops import live
+from portal.desktops.live import hub
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,17 +132,27 @@ def test_it_shows_nothing_that_was_rendered_before_it_was_deaf() -> None:
     assert asyncio.run(pages()) == (1, 2)
 
 
-def test_it_holds_a_few_connections_while_somebody_listens_and_none_after() -> None:
-    async def page() -> int:
+def test_it_holds_no_connection_once_nobody_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEPT_S", 0.2)
+
+    def seen() -> int:
+        try:
+            return len(others())
+        finally:
+            connection.close()
+
+    async def page() -> tuple[int, int]:
         board = hub()
         async with board.subscription():
-            await asyncio.gather(*(board.ask(listeners) for _question in range(20)))
-            return len(await board.ask(others))
+            before = await asyncio.to_thread(seen)
+            await asyncio.gather(*(board.ask(listeners) for _question in range(8)))
+            async with asyncio.timeout(10):
+                while (after := await asyncio.to_thread(seen)) > before:
+                    await asyncio.sleep(0.05)
+            return before, after
 
-    before = set(others())
-    # One for each thread, however many ask.
-    assert asyncio.run(page()) <= len(before) + THREADS
-    eventually(lambda: set(others()) <= before, what="none of them any more")
+    before, after = asyncio.run(page())
+    assert after <= before
 
 
 def others() -> list[int]:
