@@ -222,7 +222,8 @@ def _alone(work: Callable[[], T]) -> T:
         for known in connections.all(initialized_only=True):
             if known.errors_occurred:
                 known.close()
-            known.close_at, known.health_check_done = None, True
+            known.close_at = None
+            known.health_check_done = True  # type: ignore[attr-defined]
 
 
 def _let_go(all_here: threading.Barrier) -> None:
