@@ -28,7 +28,6 @@ from tests.bench.cluster.measured import Load, spent
 from tests.bench.cluster.scene import IMAGE_REGISTRY, SITE, Scene
 from tests.bench.cluster.watcher import GONE, READY
 from tests.cluster.api import named, pem_in
-from tests.running import eventually
 
 CONNECTIONS = 16  # more are slower: the API server has two cores
 STUCK_S = 300
@@ -47,14 +46,12 @@ class Floor:
     def __init__(self, scene: Scene, *, outstanding: int) -> None:
         self.scene, self.outstanding = scene, outstanding
         self._rooms = Rooms(Client(scene.kubeconfig), SITE)
-        self._tenants: list[UUID] = []
 
     def desks(self, count: int, *, tenants: int) -> list[DesktopSpec]:
         """Desktops that have never been, spread over tenants whose namespaces are made here."""
         found = [uuid.uuid4() for _ in range(tenants)]
         for tenant in found:
             self._rooms.make_sure(tenant)
-        self._tenants += found
         return [_spec(found[number % tenants]) for number in range(count)]
 
     def launch(
@@ -74,20 +71,6 @@ class Floor:
         asyncio.run(self._stop(desks))
         gone = self.scene.watcher.seen[GONE]
         load.stops_per_s = len(desks) / (max(gone[names.pod(desk.id)] for desk in desks) - began_s)
-
-    def clear(self) -> None:
-        """Every namespace away, and wait for it."""
-        api = self.scene.cluster.api
-        for tenant in self._tenants:
-            api.delete(f"/api/v1/namespaces/{names.namespace(SITE.prefix, tenant)}")
-        mine = {names.namespace(SITE.prefix, tenant) for tenant in self._tenants}
-
-        def gone() -> bool:
-            listed = {one["metadata"]["name"] for one in api.list("/api/v1/namespaces")}
-            return not mine & listed
-
-        eventually(gone, seconds=STUCK_S, what="the floor's namespaces are gone")
-        self._tenants = []
 
     # --- Within the loop -------------------------------------------------------------------------
 
