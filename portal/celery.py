@@ -104,10 +104,8 @@ def _catch_up(**_: Any) -> None:
 
 
 def _sweep() -> None:
-    from provisioner import tasks
-
     try:
-        tasks.sweep()
+        app.tasks["provisioner.tasks.sweep"]()
     finally:
         connections.close_all()
 
