@@ -40,5 +40,7 @@ def scene(
     world = KubernetesWorld(control_plane, tenant=tenant.id)
     with Witness(control_plane, world.prefix) as witness:
         yield Scene(world, witness, tenant.id)
+    for seen in world.driver.survey().seen:
+        world.driver.erase(seen.id)  # of whichever tenant
     world.end()
     lease.end()
