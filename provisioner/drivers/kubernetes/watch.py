@@ -60,6 +60,7 @@ class Watch:
         self._claims: dict[UUID, pods.Claim] = {}
         self._told: dict[UUID, Observation] = {}
         self._news: dict[UUID, Observation] = {}
+        self._at_once = False  # among the news is what people wait for
         self._step_since_s: float | None = None
         self._world: World | None = None
         self._fleet: tuple[Machine, ...] | None = None
@@ -97,7 +98,7 @@ class Watch:
 
     def _gather(self, *, until_s: float) -> None:
         """Take in what comes until something is worth telling at once, and all that lies ready."""
-        while self._world is None and not self._urgent():
+        while self._world is None and not self._at_once:
             left_s = until_s - time.monotonic()
             if left_s <= 0:
                 break
@@ -108,13 +109,10 @@ class Watch:
         while not self._heard.empty():
             self._take_in(self._heard.get())
 
-    def _urgent(self) -> bool:
-        return any(seen.observed in AT_ONCE for seen in self._news.values())
-
     def _due(self, now_s: float, tick_s: float) -> bool:
         late = self._step_since_s is not None and now_s >= self._step_since_s + STEP_S
         whole = self._world is not None or self._fleet_news is not None
-        return bool(whole or late or self._urgent() or now_s >= tick_s)
+        return bool(whole or late or self._at_once or now_s >= tick_s)
 
     def _tell(self) -> News:
         news = tuple(self._news.values())
@@ -126,7 +124,7 @@ class Watch:
             seen=news, world=self._world, machines=self._fleet_news, heard_at=self._fresh_at()
         )
         self._news, self._world, self._fleet_news = {}, None, None
-        self._step_since_s = None
+        self._step_since_s, self._at_once = None, False
         return told
 
     def _fresh_at(self) -> datetime | None:
@@ -155,7 +153,7 @@ class Watch:
         seen = tuple(self._observe(pod, heard.at, heard.revision) for pod in ours)
         self._told = {each.id: each for each in seen}
         self._news = {}  # older than the list
-        self._step_since_s = None
+        self._step_since_s, self._at_once = None, False
         self._world = World(seen=seen, at=heard.at, revision=heard.revision)
 
     def _take_in_pod(self, heard: Event) -> None:
@@ -185,6 +183,7 @@ class Watch:
         if before is not None and _same(before, seen):
             return
         self._news[seen.id] = seen
+        self._at_once = self._at_once or seen.observed in AT_ONCE
         if self._step_since_s is None:
             self._step_since_s = time.monotonic()
 
