@@ -38,6 +38,8 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    if HERE not in item.path.parents:
+        return None  # this is asked for every test of the run, wherever it lies
     stash = item.session.stash
     if not world.inside() and _elsewhere not in stash and not item.get_closest_marker("skip"):
         try:
