@@ -45,10 +45,22 @@ def main() -> None:
     report.show(loads, extra)
     load_1m = os.getloadavg()[0]
     sys.stdout.write(
-        f"\n{options.launches} launches, {options.outstanding} outstanding, {TENANTS} tenants; "
+        f"\n{options.launches} launches over {TENANTS} tenants, {options.one_tenant} in one; "
+        f"{options.outstanding} outstanding; "
         f"{time.monotonic() - began_s:.0f} s; load {load_1m:.1f} on {_CORES} cores\n"
     )
     report.last_line(result)
+
+
+_DEFAULTS = {  # usually, and with --quick
+    "launches": (1000, 150),
+    "one_tenant": (1000, 100),
+    "alone": (50, 10),
+    "desktops": (5000, 300),
+    "steady_s": (120, 20),
+    "in_flight": (200, 50),
+    "known": (1000, 100),
+}
 
 
 def _options() -> argparse.Namespace:
@@ -59,23 +71,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--desktops", type=int, help="running in the steady state")
     parser.add_argument("--steady-s", type=float)
     parser.add_argument("--in-flight", type=int, help="when worker and watch are killed")
+    parser.add_argument("--known", type=int, help="running when they are killed the first time")
+    parser.add_argument("--one-tenant", type=int, help="launches within one tenant")
     parser.add_argument("--quick", action="store_true", help="small numbers: does it work?")
     parts = ["floor", "ours"]
     parser.add_argument("--parts", nargs="+", default=parts, choices=parts, help="in this order")
     parser.add_argument("--profile", type=Path, help="a folder: where the CPU of ours goes")
     options = parser.parse_args()
-    defaults = {"launches": 1000, "alone": 50, "desktops": 5000, "steady_s": 120, "in_flight": 200}
-    quick = {"launches": 150, "alone": 10, "desktops": 300, "steady_s": 20, "in_flight": 60}
-    for name, value in (quick if options.quick else defaults).items():
+    for name, (usual, quick) in _DEFAULTS.items():
         if getattr(options, name) is None:
-            setattr(options, name, value)
+            setattr(options, name, quick if options.quick else usual)
     return options
 
 
 def _machines(options: argparse.Namespace) -> int:
     """Enough for all that run at once, and a few over: nobody is to wait for a card here."""
     most = max(options.desktops, options.launches)
-    return -(-(most + TENANTS + 250) // GPUS)
+    return -(-(most + 3 * options.in_flight + 100) // GPUS)
 
 
 def say(what: str) -> None:
@@ -101,7 +113,7 @@ def measure_floor(one: Scene, options: argparse.Namespace, loads: dict[str, Load
     run("floor", desks, floor.START)
     run("floor_alone", floor.again(desks)[: options.alone], floor.START, outstanding=1)
     run("floor_pods_only", bare.desks(count, tenants=TENANTS), floor.POD_ONLY)
-    single = bare.desks(count, tenants=1)
+    single = bare.desks(options.one_tenant, tenants=1)
     run("floor_first_one_tenant", single, floor.FIRST)
     run("floor_one_tenant", floor.again(single), floor.START)
 
@@ -152,7 +164,7 @@ def _loads(
     say("ours: one at a time …")
     _note(ours, "ours_alone", ours.start(some, outstanding=1), some, loads)
     say("ours: one tenant …")
-    alone, load = ours.launch(single, options.launches)
+    alone, load = ours.launch(single, options.one_tenant)
     _note(ours, "ours_first_one_tenant", load, alone, loads)
     _note(ours, "ours_one_tenant", ours.start(alone), alone, loads)
     return desktops | alone
@@ -187,10 +199,19 @@ def _note(
 def _endurance(
     ours: Ours, actors: list[Any], desktops: dict[Any, Any], options: argparse.Namespace
 ) -> dict[str, Any]:
-    _rest(ours)
-    wanted = dict(list(desktops.items())[: options.desktops])
+    """`desktops`: all there are, none of which runs."""
+    spare_count = options.in_flight * 3
+    some = list(desktops.items())
+    spare, wanted = dict(some[:spare_count]), dict(some[spare_count:])
+    known = dict(list(wanted.items())[: options.known])
+    say(f"ours: {len(known)} running, then kill -9 …")
+    ours.start(known)
+    _all_run(ours, len(known))
+    recovery = endurance.recovery(ours, spare, in_flight=options.in_flight, rehearse=True)
+    say(str(recovery))
+    _stop_again(ours, spare, running=len(known))
     say(f"ours: up to {options.desktops} running …")
-    ours.start(wanted)
+    ours.start({id: wanted[id] for id in wanted if id not in known})
     if (more := options.desktops - len(wanted)) > 0:
         made, _load = ours.launch(actors, more)
         wanted |= made
@@ -198,17 +219,20 @@ def _endurance(
     say("ours: steady …")
     steady = endurance.steady(ours, options.steady_s)
     say(str(steady))
-    rested = dict(list(wanted.items())[: options.in_flight * 4])
-    ours.stop(rested)
+    say("ours: kill -9 again …")
+    crowded = endurance.recovery(ours, spare, in_flight=options.in_flight)
+    say(str(crowded))
+    return {"steady": steady, "recovery": recovery, "crowded": crowded}
+
+
+def _stop_again(ours: Ours, desktops: dict[Any, Any], *, running: int) -> None:
+    """Those of them that run; `running` others stay."""
+    ours.stop(ours.which_run(desktops))
     eventually(
-        lambda: ours.statuses().get("running") == len(wanted) - len(rested),
-        seconds=60,
-        what="those that shall run",
+        lambda: ours.statuses() == {"running": running, "stopped": ours.count() - running},
+        seconds=120,
+        what="the others rest",
     )
-    say("ours: kill -9 …")
-    recovery = endurance.recovery(ours, rested, in_flight=options.in_flight)
-    say(str(recovery))
-    return {"steady": steady, "recovery": recovery}
 
 
 def _rest(ours: Ours) -> None:

@@ -65,12 +65,13 @@ class Recovery:
     """
 
     in_flight: int
-    known: int  # desktops that the new watch had to learn of
+    known: int  # pods that there were then
     watch_s: float
     worker_s: float
     freed_s: float
     all_running_s: float
-    undisturbed_s: float  # what just as many in flight took to run before, with nobody killed
+    # What just as many in flight took to run before, with nobody killed; None: not tried.
+    undisturbed_s: float | None
 
     @property
     def recovery_s(self) -> float:
@@ -78,31 +79,31 @@ class Recovery:
         return max(self.watch_s, self.worker_s, self.freed_s)
 
 
-def recovery(ours: Ours, rested: dict[UUID, Any], *, in_flight: int) -> Recovery:
+def recovery(
+    ours: Ours, rested: dict[UUID, Any], *, in_flight: int, rehearse: bool = False
+) -> Recovery:
     """`rested`: desktops to start, some more than shall be in flight at once."""
-    begun, wait = _flood(ours, rested, in_flight)
-    undisturbed_s = wait()
-    ours.stop(begun)
-    rested_again = {id: rested[id] for id in begun} | rested
-    eventually(
-        lambda: ours.statuses().get("stopped", 0) >= len(rested), seconds=60, what="all rest"
-    )
+    undisturbed_s = None
+    if rehearse:
+        begun, wait = _flood(ours, rested, in_flight)
+        undisturbed_s = round(wait(), 2)
+        ours.stop(begun)
+        eventually(lambda: ours.resting(rested), seconds=120, what="all rest")
     pids = ours.pids()
     look = _Looking()
     old = look.worker_numbers()
-    begun, wait = _flood(ours, rested_again, in_flight)
+    _begun, wait = _flood(ours, rested, in_flight)
     killed_at, killed_s = time.time(), time.monotonic()
     for name in OURS:
         os.kill(pids[name], signal.SIGKILL)
-    known = ours.scene.pods()
     seen = look.until_known(old, killed_at, killed_s)
     all_running_s = wait(killed_s)
     look.end()
     return Recovery(
         in_flight=in_flight,
-        known=known,
+        known=ours.scene.pods(),
         all_running_s=round(all_running_s, 2),
-        undisturbed_s=round(undisturbed_s, 2),
+        undisturbed_s=undisturbed_s,
         **seen,
     )
 

@@ -196,6 +196,26 @@ class Ours:
         rows = Desktop.objects.filter(erased_at=None).defer("spec", "progress")
         return dict(Counter(str(row.status) for row in rows))
 
+    def resting(self, desktops: dict[UUID, Any]) -> bool:
+        """Whether none of these has a pod that its row knows of."""
+        from provisioner.desktops import Desktop
+
+        return (
+            not Desktop.objects.filter(id__in=list(desktops)).exclude(observed="absent").exists()
+        )
+
+    def count(self) -> int:
+        from provisioner.desktops import Desktop
+
+        return Desktop.objects.filter(erased_at=None).count()
+
+    def which_run(self, desktops: dict[UUID, Any]) -> dict[UUID, Any]:
+        """Those of them that somebody wants to run."""
+        from provisioner.desktops import Desktop
+
+        rows = Desktop.objects.filter(id__in=list(desktops), desired="running")
+        return {id: desktops[id] for id in rows.values_list("id", flat=True)}
+
     def running_of(self, ids: list[UUID]) -> int:
         """How many of these run, as people see it."""
         from provisioner.desktops import Desktop

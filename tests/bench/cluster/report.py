@@ -72,10 +72,9 @@ def show(loads: dict[str, Load], extra: dict[str, Any]) -> None:
             out(f"  {title}: {cpu(loads[key])}\n")
     out("\n")
     figures.table([("", "seen", "aim"), *_aims(loads, extra)])
-    if recovery := extra.get("recovery"):
-        out(f"\n{recovery}\n")
-    if steady := extra.get("steady"):
-        out(f"{steady}\n")
+    for key in ("steady", "recovery", "crowded"):
+        if key in extra:
+            out(f"{extra[key]}\n")
 
 
 def cpu(load: Load) -> str:
@@ -118,7 +117,11 @@ def _aims(loads: dict[str, Load], extra: dict[str, Any]) -> list[tuple[str, str,
         rows.append((f"{title}: memory", memory, "≤ 200 MiB"))
         rows.append((f"{title}: requests", f"{steady.requests_per_s}/s", ""))
     if recovery := extra.get("recovery"):
-        rows.append(("recovery after kill -9", f"{recovery.recovery_s} s", "≤ 2 s"))
+        title = f"recovery after kill -9, {recovery.known} pods"
+        rows.append((title, f"{recovery.recovery_s} s", "≤ 2 s"))
+    if crowded := extra.get("crowded"):
+        title = f"recovery after kill -9, {crowded.known} pods"
+        rows.append((title, f"{crowded.recovery_s} s", ""))
     return rows
 
 
