@@ -25,6 +25,7 @@ from provisioner.states import Desired, Observed
 # A world counts its changes upwards, until somebody restores it from an old copy. A look that was
 # made so much later than the last one is believed whatever it counts.
 COUNTS_FOR = timedelta(minutes=2)
+ROWS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +74,30 @@ def take_in(world: World) -> Survey:
 
 
 def _confirm_unchanged(news: list[Observation]) -> list[Observation]:
-    """Move `observed_at` on, in one statement, where all is as before; answer the rest."""
-    rows = Desktop.objects.defer("spec").in_bulk([observation.id for observation in news])
-    same = {
-        observation.id: observation
-        for observation in news
-        if observation.id in rows and not _differs(rows[observation.id], observation)
-    }
-    if same:
-        oldest = min(observation.at for observation in same.values())
-        Desktop.objects.filter(id__in=list(same), observed_at__lt=oldest).update(
-            observed_at=oldest
-        )
-    return [observation for observation in news if observation.id not in same]
+    """Move `observed_at` on where all is as before; answer the rest. Some rows at a time, because
+    thousands of them are a lot of memory."""
+    left: list[Observation] = []
+    for begin in range(0, len(news), ROWS_AT_ONCE):
+        some = news[begin : begin + ROWS_AT_ONCE]
+        found = Desktop.objects.filter(id__in=[observation.id for observation in some])
+        rows = {row.id: row for row in found.values_list(*_COMPARED, named=True)}
+        same: list[Observation] = []
+        for observation in some:
+            row = rows.get(observation.id)
+            known = row is not None and not _differs(row, observation)
+            (same if known else left).append(observation)
+        if same:
+            oldest = min(observation.at for observation in same)
+            ids = [observation.id for observation in same]
+            Desktop.objects.filter(id__in=ids, observed_at__lt=oldest).update(observed_at=oldest)
+    return left
 
 
-def _differs(desktop: Desktop, observation: Observation) -> bool:
+_SEEN = ("observed", "observed_generation", "endpoint", "progress")
+_COMPARED = ("id", *_SEEN, "reason", "reason_detail")
+
+
+def _differs(desktop: Any, observation: Observation) -> bool:
     was = (desktop.observed, desktop.observed_generation, desktop.endpoint, desktop.progress)
     now = (
         observation.observed,

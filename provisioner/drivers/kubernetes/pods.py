@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from sys import intern
 from typing import Any
 from uuid import UUID
 
@@ -100,14 +101,14 @@ def trim(raw: dict[str, Any]) -> Pod:
         uid=metadata.get("uid", ""),
         created_at=moment(metadata["creationTimestamp"]),
         node=spec.get("nodeName", ""),
-        phase=status.get("phase", ""),
+        phase=intern(status.get("phase", "")),
         reason=status.get("reason", ""),
         message=status.get("message", ""),
         ip=status.get("podIP", ""),
         deleting_since=moment(ends) if ends else None,
         conditions={
-            each["type"]: (
-                each["status"],
+            intern(each["type"]): (
+                intern(each["status"]),
                 each.get("lastTransitionTime") or "",
                 each.get("reason", ""),
                 each.get("message", ""),

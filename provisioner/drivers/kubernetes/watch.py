@@ -13,8 +13,11 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+
+import orjson
 
 from provisioner.drivers.base import Machine, News, Observation, World
 from provisioner.drivers.kubernetes import names, pods
@@ -34,6 +37,20 @@ TICK_S = 5.0
 MACHINES_S = 30.0
 # The safety net below the streams: everything is listed anew so often.
 RELIST_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was told of a desktop, as short as can be: there are thousands."""
+
+    revision: int | None
+    mark: int  # of everything that anybody would be told
+
+    @classmethod
+    def of(cls, seen: Observation) -> _Told:
+        said = (seen.observed, seen.generation, seen.endpoint, seen.cause)
+        inside = (seen.detail, seen.progress, seen.app_endpoints)
+        return cls(seen.revision, hash((said, orjson.dumps(inside, default=str))))
 
 
 class Watch:
@@ -56,9 +73,9 @@ class Watch:
             selector=selector,
             metadata=True,
         )
-        self._pods: dict[UUID, pods.Pod] = {}
+        self._pending: dict[UUID, pods.Pod] = {}  # whose disk may still move on
         self._claims: dict[UUID, pods.Claim] = {}
-        self._told: dict[UUID, Observation] = {}
+        self._told: dict[UUID, _Told] = {}
         self._news: dict[UUID, Observation] = {}
         self._at_once = False  # among the news is what people wait for
         self._step_since_s: float | None = None
@@ -117,7 +134,7 @@ class Watch:
     def _tell(self) -> News:
         news = tuple(self._news.values())
         for seen in news:
-            self._told[seen.id] = seen
+            self._told[seen.id] = _Told.of(seen)
             if seen.observed == Observed.ABSENT:
                 self._told.pop(seen.id, None)
         told = News(
@@ -149,9 +166,9 @@ class Watch:
             self._claims = {claim.id: claim for claim in heard.items if claim.id is not None}
             return
         ours = [pod for pod in heard.items if names.is_ours(self._prefix, pod)]
-        self._pods = {pod.id: pod for pod in ours}
+        self._pending = {}
         seen = tuple(self._observe(pod, heard.at, heard.revision) for pod in ours)
-        self._told = {each.id: each for each in seen}
+        self._told = {each.id: _Told.of(each) for each in seen}
         self._news = {}  # older than the list
         self._step_since_s, self._at_once = None, False
         self._world = World(seen=seen, at=heard.at, revision=heard.revision)
@@ -161,26 +178,35 @@ class Watch:
         if not names.is_ours(self._prefix, pod):
             return
         if heard.gone:
-            self._pods.pop(pod.id, None)
+            self._pending.pop(pod.id, None)
             seen = pods.absence(pod, at=heard.at, revision=heard.revision)
         else:
-            self._pods[pod.id] = pod
             seen = self._observe(pod, heard.at, heard.revision)
         self._note(seen)
 
     def _look_again(self, heard: Event) -> None:
         """Its disk moved on: say so, unless the pod is past that."""
-        pod = self._pods.get(heard.thing.id)
-        told = self._news.get(heard.thing.id) or self._told.get(heard.thing.id)
-        if pod is not None and told is not None and told.observed == Observed.PENDING:
+        pod = self._pending.get(heard.thing.id)
+        told = self._before(heard.thing.id)
+        if pod is not None and told is not None:
             self._note(self._observe(pod, heard.at, told.revision))
 
     def _observe(self, pod: pods.Pod, at: datetime, revision: int | None) -> Observation:
-        return pods.observation(pod, at=at, revision=revision, claim=self._claims.get(pod.id))
+        seen = pods.observation(pod, at=at, revision=revision, claim=self._claims.get(pod.id))
+        if seen.observed == Observed.PENDING:
+            self._pending[pod.id] = pod
+        else:
+            self._pending.pop(pod.id, None)
+        return seen
+
+    def _before(self, id: UUID) -> _Told | None:
+        """What is told of it next, or else was told last."""
+        news = self._news.get(id)
+        return self._told.get(id) if news is None else _Told.of(news)
 
     def _note(self, seen: Observation) -> None:
-        before = self._news.get(seen.id) or self._told.get(seen.id)
-        if before is not None and _same(before, seen):
+        before = self._before(seen.id)
+        if before is not None and before.mark == _Told.of(seen).mark:
             return
         self._news[seen.id] = seen
         self._at_once = self._at_once or seen.observed in AT_ONCE
@@ -199,16 +225,3 @@ class Watch:
             except Exception:
                 log.exception("watch.machines")
             self._ending.wait(MACHINES_S * random.uniform(0.9, 1.1))  # noqa: S311 - jitter
-
-
-def _same(one: Observation, other: Observation) -> bool:
-    """Nothing that anybody would be told differs."""
-    return (
-        one.observed == other.observed
-        and one.generation == other.generation
-        and one.endpoint == other.endpoint
-        and one.cause == other.cause
-        and one.detail == other.detail
-        and one.progress == other.progress
-        and one.app_endpoints == other.app_endpoints
-    )
