@@ -203,9 +203,13 @@ def _endurance(
     spare_count = options.in_flight * 3
     some = list(desktops.items())
     spare, wanted = dict(some[:spare_count]), dict(some[spare_count:])
+    say(f"ours: {options.known} running, then kill -9 …")
     known = dict(list(wanted.items())[: options.known])
-    say(f"ours: {len(known)} running, then kill -9 …")
     ours.start(known)
+    if (more := options.known - len(known)) > 0:
+        made, _load = ours.launch(actors, more)
+        known |= made
+        wanted |= made
     _all_run(ours, len(known))
     recovery = endurance.recovery(ours, spare, in_flight=options.in_flight, rehearse=True)
     say(str(recovery))
