@@ -44,7 +44,8 @@ PULSEAUDIO = [
 
 
 def run(marks: Marks, streamer: int) -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Told to end is not success: of a pod that ends with 0 Kubernetes forgets why it was evicted.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         return asyncio.run(_live(marks, streamer))
     except (TimeoutError, OSError, RuntimeError) as error:

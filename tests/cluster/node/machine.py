@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.node import images
+from tests.cluster.node import images, stock
 from tests.cluster.node.runtime import Runtime
 from tests.cluster.nodes import A4000
 from tests.cluster.processes import Process
@@ -17,6 +17,7 @@ from tests.running import eventually
 NAME = "desk-node"
 ADDRESS = "10.87.0.1"  # of this world alone
 CARDS = 2
+INODES = 20_000
 _KUBELET = Path("/var/lib/kubelet")
 # What kubelet would otherwise write for the whole machine: it finds there what it wants.
 _KERNEL = {
@@ -36,17 +37,22 @@ class RealNode:
         self.plane, self.cgroup = plane, cgroup
         self.folder = plane.folder / "node"
         self.disks = plane.folder / "disks"
-        self.runtime = Runtime(self.folder / "containerd")
+        self.scratch = self.folder / "kubelet"
+        self.runtime = Runtime(self.folder / "containerd", stock.place(cgroup))
         self._kubelet: Process | None = None
 
     def start(self, *archives: Path) -> None:
         self.folder.mkdir(parents=True)
+        # Large enough for what pods ask for, and yet soon full where a test wants that.
+        self.scratch.mkdir()
+        _run(
+            "mount", "-t", "tmpfs", "-o", f"size=200G,nr_inodes={INODES}", "own", str(self.scratch)
+        )
         self._shield_kernel()
         self._own_var_lib()
         _address()
+        stock.furnish(self.runtime, [images.pack(self.folder), *archives])
         self.plane.processes.append(self.runtime.start())
-        for archive in (images.pack(self.folder), *archives):
-            self.runtime.bring(archive)
         self._prepare()
         self.start_kubelet()
         # Kubelet empties the folder when it starts: whoever had come before would not be found.
@@ -68,7 +74,7 @@ class RealNode:
             "kubelet",
             f"--config={path}",
             f"--kubeconfig={self.plane.folder / 'kubelet.kubeconfig'}",
-            f"--root-dir={self.folder / 'kubelet'}",
+            f"--root-dir={self.scratch}",
             f"--cert-dir={self.folder / 'kubelet-pki'}",
             f"--hostname-override={NAME}",
             f"--node-ip={ADDRESS}",
@@ -82,6 +88,11 @@ class RealNode:
         conditions = {one["type"]: one["status"] for one in node["status"]["conditions"]}
         cards = node["status"].get("allocatable", {}).get("nvidia.com/gpu", "0")
         return conditions.get("Ready") == "True" and cards == str(CARDS)
+
+    def last_registration(self) -> int:
+        """Of the device plug-in: its socket is a new one each time."""
+        path = _KUBELET / "device-plugins" / "pretend-gpu.sock"
+        return path.stat().st_ino if path.exists() else 0
 
     def _prepare(self) -> None:
         name = f"system:node:{NAME}"
@@ -113,10 +124,12 @@ class RealNode:
             "makeIPTablesUtilChains": False,
             "resolvConf": str(self.folder / "resolv.conf"),
             # The disk is whatever this machine has left; a full one is another test's matter.
-            "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%"},
+            "evictionHard": {"memory.available": "50Mi", "nodefs.inodesFree": "5%"},
+            "evictionPressureTransitionPeriod": "1s",
             "imageGCHighThresholdPercent": 100,
             "localStorageCapacityIsolation": True,
             "nodeStatusUpdateFrequency": "2s",
+            "volumeStatsAggPeriod": "2s",
             "maxPods": 20,
         }
 

@@ -14,7 +14,7 @@ PODS = "10.88.0.0/24"
 START_WITHIN_S = 30
 _SETTINGS = """\
 version = 2
-root = "{folder}/root"
+root = "{root}"
 state = "{folder}/state"
 disabled_plugins = [
   "io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
@@ -39,8 +39,10 @@ disabled_plugins = [
 
 
 class Runtime:
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    """What is written lies in `folder`; images and all that is made of them in `root`."""
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.folder, self.root = folder, root
         self.socket = folder / "containerd.sock"
 
     def start(self) -> Process:
@@ -49,6 +51,7 @@ class Runtime:
         path = self.folder / "config.toml"
         path.write_text(
             _SETTINGS.format(
+                root=self.root,
                 folder=self.folder,
                 socket=self.socket,
                 pause=images.PAUSE,

@@ -16,6 +16,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from tests.cluster.node import stock
+
 PREFIX = "atelier-node-"
 INSIDE = "ATELIER_TEST_WORLD"  # its name, for whoever is in it
 _CGROUPS = Path("/sys/fs/cgroup")
@@ -79,8 +81,8 @@ class Estate:
                     (group / name).write_text((hierarchy / name).read_text())
 
     def clear(self) -> None:
-        clear_cgroups(self.name)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """OSError while something still ends in there."""
+        _clear(self.folder)
         if self._lock is not None:
             os.close(self._lock)
 
@@ -89,9 +91,14 @@ def sweep() -> None:
     """What is left of worlds whose guardian was killed. (Their processes died with it.)"""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         if (lock := _lock(folder)) is not None:
-            clear_cgroups(folder.name)
-            shutil.rmtree(folder, ignore_errors=True)
+            _clear(folder)
             os.close(lock)
+
+
+def _clear(folder: Path) -> None:
+    clear_cgroups(folder.name)
+    shutil.rmtree(stock.place(folder.name), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def hierarchies() -> list[Path]:
