@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DESKTOP = ROOT / "images" / "desktop"
 NEEDED = ("buildah", "mmdebstrap")
+SPARED_S = 3600.0  # so long another checkout may still read the archive that it has made
 _AUTHORITY_INSIDE = "/run/host-authority.crt"
 _STORAGE = """\
 [storage]
@@ -88,7 +90,8 @@ def archive(setup: str, *, name: str = "") -> Path:
     path = cache() / f"{setup}-{label}-{id[:16]}.tar"
     if not path.exists():
         for old in cache().glob(f"{setup}-{label}-*.tar"):
-            old.unlink()
+            if old.stat().st_mtime < time.time() - SPARED_S:
+                old.unlink()
         save(name, path)
     return path
 
