@@ -175,9 +175,11 @@ def _evicted(pod: Pod) -> Cause:
 
 
 def _disruption(pod: Pod) -> str:
-    status, _since, reason, _message = pod.conditions.get("DisruptionTarget", _NOBODY)
+    status, _since, reason, message = pod.conditions.get("DisruptionTarget", _NOBODY)
     if status != "True":
         return ""
+    if reason == "TerminationByKubelet" and "low on resource" in message:
+        return "evicted"  # of one that then ends by itself kubelet says so here alone
     return {
         "PreemptionByScheduler": "preempted",
         "DeletionByTaintManager": "node_lost",

@@ -43,6 +43,10 @@ class Site:
     )
 
 
+# Answers without the secret, and only once there is a picture to be had.
+_HEALTH = {"path": "/api/health", "port": "stream"}
+
+
 def claim(site: Site, spec: DesktopSpec) -> dict[str, Any]:
     """The disk that is kept."""
     body: dict[str, Any] = {
@@ -174,12 +178,12 @@ def _container(spec: DesktopSpec) -> dict[str, Any]:
         # Asked every second until it first answers, so people do not wait for a slow probe's turn;
         # then seldom, and patiently: a busy picture must not look like a dead desktop.
         "startupProbe": {
-            "tcpSocket": {"port": "stream"},
+            "httpGet": _HEALTH,
             "periodSeconds": 1,
             "failureThreshold": 600,
         },
         "readinessProbe": {
-            "tcpSocket": {"port": "stream"},
+            "httpGet": _HEALTH,
             "periodSeconds": 5,
             "timeoutSeconds": 3,
             "failureThreshold": 6,
