@@ -65,6 +65,11 @@ TABLE: dict[str, Row] = {
         _OPERATOR,
         _("The desktop did not answer in time. We started it once more."),
     ),
+    "desktop_silent": Row(
+        _("The desktop no longer answers."),
+        _("It runs, but shows no picture. If it stays silent, we start it anew. Files are kept."),
+        _("Wait a moment, or stop it and start it again."),
+    ),
     "gpu_none_free": Row(
         _("Waiting for a graphics card."),
         _("All {n} {gpu} cards are rented. You are in place {p}, about {eta}."),

@@ -6,6 +6,7 @@ an unknown one falls back to a plainer cause, with the technical lines kept for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,15 @@ HOPELESS = {
 NOT_FOUND = ("not found", "manifest unknown", "does not exist", "notfound")
 DENIED = ("unauthorized", "denied", "forbidden", "authentication required")
 NO_SPACE = ("no space left",)
-# How the scheduler says that the machine, not the card, is short.
-SHORT = {"Insufficient cpu": "cpu", "Insufficient memory": "memory", "Too many pods": "pods"}
+# How the scheduler says what is short. Cards, as all extended resources, have a slash.
+INSUFFICIENT = re.compile(r"Insufficient ([a-z0-9][A-Za-z0-9./_-]*[A-Za-z0-9])")
+# How kubelet says that the desktop itself, and not the machine, wrote too much: its container, all
+# of it, one of its scratch volumes.
+OWN_SCRATCH = (
+    "exceeded its local ephemeral storage limit",
+    "ephemeral local storage usage exceeds the total limit",
+    "Usage of EmptyDir volume",
+)
 # Reasons of a pod that kubelet would not admit.
 REFUSED = ("UnexpectedAdmissionError", "OutOf", "NodeAffinity", "Topology", "AdmissionError")
 
@@ -44,10 +52,9 @@ def never_comes(pod: Pod) -> bool:
         return False
     if container.reason in HOPELESS:
         return True
-    return container.reason == "ImagePullBackOff" and _pull(pod) in (
-        "image_not_found",
-        "image_denied",
-    )
+    # With another pod, another machine may have room.
+    hopeless = ("image_not_found", "image_denied", "image_no_space")
+    return container.reason == "ImagePullBackOff" and _pull(pod) in hopeless
 
 
 def of(pod: Pod, observed: Observed, events: Sequence[Event], *, stuck: bool) -> Cause:
@@ -99,7 +106,7 @@ def _of_failed(pod: Pod) -> Cause:
             return _pull(pod), _log(pod)
         if container.reason == "CrashLoopBackOff":
             return "desktop_crash_loop", _log(pod, n=container.restarts)
-        return "desktop_died", _log(pod)
+        return "node_refused", _log(pod, node=pod.node)  # it never came to run
     if container.reason == "OOMKilled":
         return "ram_out", _log(pod)
     return "desktop_died", _log(pod)
@@ -109,6 +116,8 @@ def _of_pending(pod: Pod, events: Sequence[Event]) -> Cause:
     placed = pod.conditions.get("PodScheduled", _NOBODY)
     if placed[0] == "False" and placed[2] == "Unschedulable":
         return _unschedulable(pod, placed[3])
+    if placed[0] == "False" and "VolumeBinding" in placed[3]:
+        return "disk_attach_failed", _log(pod, placed[3])  # a machine was found, a disk was not
     if pod.container.state == "waiting" and pod.container.reason in PULLING:
         return _pull(pod), _log(pod)
     if pod.container.state == "running" and pod.conditions.get("Ready", _NOBODY)[0] == "False":
@@ -117,14 +126,20 @@ def _of_pending(pod: Pod, events: Sequence[Event]) -> Cause:
 
 
 def _unschedulable(pod: Pod, message: str) -> Cause:
-    if "persistentvolumeclaim" in message and "not found" in message:
+    # What follows tells whether pushing others out would help, and repeats the numbers.
+    said = message.partition("preemption:")[0]
+    if "persistentvolumeclaim" in said and "not found" in said:
         return NONE  # we make it at once
-    if "Insufficient" in message and "/" in message.split("Insufficient", 1)[1][:40]:
+    if "unbound immediate PersistentVolumeClaims" in said:
+        return NONE  # the disk is being made; the deadline of a start watches over it
+    short = INSUFFICIENT.findall(said)
+    if any("/" in resource for resource in short):
         return "gpu_none_free", _log(pod, message)
-    for words, resource in SHORT.items():
-        if words in message:
-            return "machines_full", _log(pod, message, resource=resource)
-    if "volume" in message:
+    if short:
+        return "machines_full", _log(pod, message, resource=short[0])
+    if "Too many pods" in said:
+        return "machines_full", _log(pod, message, resource="pods")
+    if "volume" in said:
         return "disk_attach_failed", _log(pod, message)
     # No machine of this kind, or only such that are away or reserved.
     return "gpu_none_free", _log(pod, message)
@@ -132,8 +147,12 @@ def _unschedulable(pod: Pod, message: str) -> Cause:
 
 def _not_ready(pod: Pod) -> Cause:
     """It runs, and its stream is silent: not yet (no cause), or no longer."""
-    if pod.conditions.get("Ready", _NOBODY)[2] in ("", "NodeNotReady"):
+    _status, since, reason, _message = pod.conditions.get("Ready", _NOBODY)
+    if reason in ("", "NodeNotReady"):
         return "node_lost", _log(pod, node=pod.node)  # the controllers said so, not kubelet
+    # Unready since before its program began: it is starting. Both are RFC 3339, in UTC.
+    if since > pod.container.started_at:
+        return "desktop_silent", _log(pod)
     return NONE
 
 
@@ -167,11 +186,8 @@ def _pull(pod: Pod) -> str:
 
 
 def _evicted(pod: Pod) -> Cause:
-    message = pod.message
-    own = "exceeds" in message and ("limit" in message or "total limit" in message)
-    if own and ("ephemeral" in message or "EmptyDir" in message):
-        return "scratch_full", _log(pod)
-    return "evicted", _log(pod)
+    own = any(words in pod.message for words in OWN_SCRATCH)
+    return "scratch_full" if own else "evicted", _log(pod)
 
 
 def _disruption(pod: Pod) -> str:
