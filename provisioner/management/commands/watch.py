@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
 
 from provisioner import drivers, listening, observer, reconciler
@@ -28,13 +28,26 @@ log = logging.getLogger(__name__)
 BACKOFF_S = (0.2, 10.0)
 LEADER = 0x41544C45  # the advisory lock's key
 STANDBY_S = 1.0
+OLD_S = 120.0  # knowledge of that age is not to be relied on
 
 
 class Command(BaseCommand):
     help = "Listens to the driver and writes down what changed, at once."
     requires_system_checks: list[str] = []
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--age",
+            action="store_true",
+            help="Listen to nothing; print the seconds since which something can have been missed "
+            f"(exit status 1 where these are more than {OLD_S:g}, or nobody ever listened).",
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        if options["age"]:
+            age_s = listening.age_s()
+            self.stdout.write("nobody listens" if age_s is None else f"{age_s:.1f}")
+            raise SystemExit(age_s is None or age_s > OLD_S)
         driver = drivers.chosen()
         pause_s = BACKOFF_S[0]
         while True:
