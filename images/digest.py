@@ -1,0 +1,85 @@
+"""What people get, as one SHA-256: the signature of a setup's version. Standard library only.
+
+In it: all of setup.toml but the words that present it, every other file that is installed, and of
+the setup that it extends the slug, version and digest. A comma in a title changes nothing; a byte
+of a start script does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from images import install
+from images.folders import Place, SetupError
+
+# Words and pictures that present a setup. They may change without a new version.
+PRESENTATION = frozenset({"title", "summary", "position", "offered", "cover", "avatar", "links"})
+
+
+def of(slug: str, places: Mapping[str, Place]) -> str:
+    """64 hex digits. SetupError where a file cannot be read or a base is not known."""
+    place = places[slug]
+    words = _words(place)
+    return hashlib.sha256(
+        _canonical(
+            {
+                "setup": {key: value for key, value in words.items() if key not in PRESENTATION},
+                "files": _files(place, words),
+                "base": base(slug, places),
+            }
+        )
+    ).hexdigest()
+
+
+def base(slug: str, places: Mapping[str, Place]) -> dict[str, str] | None:
+    """Slug, version and digest of the setup that this one extends. SetupError."""
+    place = places[slug]
+    words = _words(place)
+    if "extends" not in words:
+        return None
+    name = words["extends"]
+    if not isinstance(name, str) or name == slug or name not in places:
+        raise SetupError(place.file, "extends", f"unknown setup {name!r}")
+    below = _words(places[name])
+    if "extends" in below:
+        raise SetupError(place.file, "extends", f"{name!r} extends another setup itself")
+    return {"slug": name, "version": str(below.get("version", "")), "digest": of(name, places)}
+
+
+def _words(place: Place) -> dict[str, Any]:
+    try:
+        return tomllib.loads(place.file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SetupError(place.file, "", f"cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SetupError(place.file, "", f"not valid TOML: {error}") from error
+
+
+def _files(place: Place, words: Mapping[str, Any]) -> dict[str, str]:
+    """Every other file that is installed: its path within the folder, and its SHA-256."""
+    recipe = install.Recipe(folder=place.folder, data=place.file, slug=place.slug)
+    pictures = {str(words[key]) for key in ("cover", "avatar") if key in words}
+    found = {}
+    for path in install.files(recipe)[1:]:
+        inside = path.relative_to(place.folder).as_posix()
+        if inside not in pictures:
+            found[inside] = _sha256(path)
+    return found
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    """One text for one meaning, whatever order the keys were written in."""
+    text = json.dumps(
+        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str
+    )
+    return text.encode()
