@@ -1,91 +1,91 @@
-"""Builds the container image of a desktop with one setup: `python -m images.build blank`.
+"""Builds the container images of setups: `./dev images build studio`.
 
-Needs root, buildah and mmdebstrap, Debian's packages and the Python package index; no registry of
-images. What was built stays in the user's cache folder, so a second build takes seconds.
+Takes buildah, podman or docker. Where no registry of images is at hand, the Debian below it all is
+made of packages (mmdebstrap, root). What was built stays in the user's cache folder, so a second
+build takes seconds.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import os
-import shutil
-import subprocess
 import sys
+import tempfile
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from images import digest, folders, install, sources, tools
+from images.folders import Place, SetupError
+from images.install import RecipeError
+from images.sources import SourceRefused
+from images.tools import BuildFailed, Unavailable, cache
+
+__all__ = ["BuildFailed", "Unavailable", "archive", "build", "cache", "name_of", "save"]
+
 ROOT = Path(__file__).resolve().parents[1]
 DESKTOP = ROOT / "images" / "desktop"
-NEEDED = ("buildah", "mmdebstrap")
 SPARED_S = 3600.0  # so long another checkout may still read the archive that it has made
-_AUTHORITY_INSIDE = "/run/host-authority.crt"
-_STORAGE = """\
-[storage]
-driver = "overlay"
-graphroot = "{folder}/layers"
-runroot = "{folder}/run"
-"""
+LOCAL = "localhost/atelier"
 
 
-class Unavailable(Exception):
-    """This machine lacks what building takes; says what."""
+def name_of(setup: str, registry: str = LOCAL) -> str:
+    """What the platform calls the image of a setup: <registry>/<setup>:<version>. BuildFailed."""
+    return f"{registry}/{setup}:{_recipe(setup)[0].version}"
 
 
-class BuildFailed(Exception):
-    """It has all it takes, and yet; ends with what was said last."""
+def build(setup: str, *, name: str = "", fresh: bool = False, source: Path | None = None) -> str:
+    """Its name, once it lies in our own store. Unavailable, BuildFailed.
 
-
-def cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "atelier" / "images"
-
-
-def name_of(setup: str, registry: str = "localhost/atelier") -> str:
-    """What the platform calls the image of a setup: <registry>/<setup>:<version>."""
-    file = ROOT / "images" / setup / "setup.toml"
-    if not file.is_file():
-        raise BuildFailed(f"there is no setup {setup!r}: {file} is missing")
-    return f"{registry}/{setup}:{tomllib.loads(file.read_text())['version']}"
-
-
-def build(setup: str, *, name: str = "", fresh: bool = False) -> str:
-    """Its name, once it lies in our own store. Unavailable, BuildFailed."""
+    Builds what it stands on as well. `desktop` is the plain desktop below all setups.
+    """
+    if setup == "desktop":
+        with tools.locked():
+            return _desktop(fresh=fresh)
+    recipe, places = _recipe(setup)
+    signature = digest.of(setup, places)
+    if recipe.extends:
+        base = build(recipe.extends, fresh=fresh, source=source)
+        source = None
+    else:
+        with tools.locked():
+            base = _desktop(fresh=fresh)
     name = name or name_of(setup)
-    _check()
-    with _locked(cache() / "build.lock"):
-        base = _base(fresh=fresh)
-        version = name.rpartition(":")[2]
-        words = [
-            *("--layers", "--isolation", "chroot", "--network", "host", "--pull-never"),
-            *("--file", str(DESKTOP / "Containerfile"), "--build-arg", f"BASE={base}"),
-            *("--build-arg", f"SETUP={setup}", *_trust()),
-            *("--ignorefile", str(DESKTOP / "Containerfile.ignore")),
-            *("--label", f"org.opencontainers.image.version={version}"),
-            *(("--no-cache",) if fresh else ()),
-        ]
-        _buildah("bud", *words, "--tag", name, str(ROOT))
+    with tools.locked(), _given(recipe, source) as contexts:
+        layer = {"PLACE": "/opt/creator", "CREATOR": "/opt/creator"} if recipe.extends else {}
+        tools.builder().build(
+            ROOT / "images" / "Containerfile.setup",
+            context=ROOT,
+            tag=name,
+            arguments={"BASE": base, "SLUG": setup, **layer, **tools.trust(), **tools.near()},
+            labels={
+                "org.opencontainers.image.title": setup,
+                "org.opencontainers.image.version": recipe.version,
+                "dev.atelier.setup": setup,
+                "dev.atelier.digest": signature,
+            },
+            contexts=contexts,
+            fresh=fresh,
+        )
     return name
 
 
 def save(name: str, path: Path) -> None:
     """The image as a docker archive, under its name, which `ctr images import` reads."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(cache() / "build.lock"):
+    with tools.locked():
         draft = path.with_name(path.name + ".new")
         draft.unlink(missing_ok=True)
-        _buildah("push", "--quiet", name, f"docker-archive:{draft}:{name}")
+        tools.builder().save(name, draft)
         draft.rename(path)
 
 
 def archive(setup: str, *, name: str = "") -> Path:
     """Built and saved in the cache folder, unless this very image lies there already."""
     name = build(setup, name=name)
-    id = _buildah("inspect", "--type", "image", "--format", "{{.FromImageID}}", name).strip()
+    id = tools.builder().id(name)
     label = hashlib.sha256(name.encode()).hexdigest()[:8]
     path = cache() / f"{setup}-{label}-{id[:16]}.tar"
     if not path.exists():
@@ -96,88 +96,86 @@ def archive(setup: str, *, name: str = "") -> Path:
     return path
 
 
-def _check() -> None:
-    missing = [program for program in NEEDED if shutil.which(program) is None]
-    if missing:
-        raise Unavailable(f"building desktop images takes {' and '.join(missing)}")
-    if os.geteuid() != 0:
-        raise Unavailable("building desktop images takes root")
+def _recipe(setup: str) -> tuple[install.Recipe, dict[str, Place]]:
+    try:
+        places = folders.find(more=folders.further())
+        if setup not in places:
+            raise BuildFailed(f"there is no setup {setup!r}; known: {', '.join(places)}")
+        return install.read(places[setup]), places
+    except (SetupError, RecipeError) as error:
+        raise BuildFailed(str(error)) from error
 
 
-def _base(*, fresh: bool) -> str:
-    """A small Debian in our store, made of packages."""
+def _desktop(*, fresh: bool) -> str:
+    """The desktop below every setup."""
+    name = f"{LOCAL}/desktop:latest"
+    tools.builder().build(
+        DESKTOP / "Containerfile",
+        context=ROOT,
+        tag=name,
+        arguments={"BASE": _debian(fresh=fresh), **tools.trust()},
+        labels={},
+        contexts={},
+        fresh=fresh,
+    )
+    return name
+
+
+def _debian(*, fresh: bool) -> str:
+    """A small Debian: the image that ATELIER_DEBIAN names by digest, or one made of packages."""
+    named = os.environ.get("ATELIER_DEBIAN", "")
+    if named:
+        if "@sha256:" not in named:
+            raise BuildFailed(f"ATELIER_DEBIAN: {named} has no digest (NAME@sha256:…)")
+        return named
+    builder = tools.builder()
+    if builder.name == "docker":
+        return "debian:bookworm-slim"
     recipe = DESKTOP / "base.sh"
     name = f"localhost/atelier-base:{hashlib.sha256(recipe.read_bytes()).hexdigest()[:16]}"
-    if not fresh and _run("buildah", "inspect", "--type", "image", name).returncode == 0:
+    if not fresh and builder.has(name):
         return name
     tar = cache() / "base.tar"
     try:
-        _must("base.sh", _run(str(recipe), str(tar)))
-        container = _buildah("from", "scratch").strip()
+        done = tools.run(str(recipe), str(tar))
+        tools.must("base.sh", done)
+        container = builder.run("from", "scratch").strip()
         try:
-            _buildah("add", "--quiet", container, str(tar), "/")
-            _buildah("config", "--cmd", "bash", container)
-            _buildah("commit", "--quiet", container, name)
+            builder.run("add", "--quiet", container, str(tar), "/")
+            builder.run("config", "--cmd", "bash", container)
+            builder.run("commit", "--quiet", container, name)
         finally:
-            _run("buildah", "rm", container)
+            tools.run(builder.name, "rm", container)
     finally:
         tar.unlink(missing_ok=True)
     return name
 
 
-def _trust() -> list[str]:
-    """Where this machine trusts an authority of its own, pip in there shall do so too."""
-    authority = os.environ.get("SSL_CERT_FILE") or os.environ.get("PIP_CERT")
-    if not authority or not Path(authority).is_file():
-        return []
-    inside = _AUTHORITY_INSIDE
-    return ["--volume", f"{authority}:{inside}:ro", "--build-arg", f"PIP_CERT={inside}"]
-
-
-def _buildah(*words: str) -> str:
-    done = _run("buildah", *words)
-    _must(f"buildah {words[0]}", done)
-    return done.stdout
-
-
-def _must(what: str, done: subprocess.CompletedProcess[str]) -> None:
-    if done.returncode:
-        said = (done.stdout[-2000:] + done.stderr[-2000:]).strip()
-        raise BuildFailed(f"{what} ended with {done.returncode}:\n{said}")
-
-
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Ends when we do; its store is ours alone."""
-    cache().mkdir(parents=True, exist_ok=True)
-    settings = cache() / "storage.conf"
-    settings.write_text(_STORAGE.format(folder=cache()))
-    return subprocess.run(
-        ["setpriv", "--pdeathsig", "TERM", "--", *command],
-        env=os.environ | {"CONTAINERS_STORAGE_CONF": str(settings)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # the kernel lets go of it when we die
-        yield
+def _given(recipe: install.Recipe, source: Path | None) -> Iterator[dict[str, Path]]:
+    """What a build is given: the recipe as one folder, and the source tree. BuildFailed."""
+    with tempfile.TemporaryDirectory(prefix="given-", dir=cache()) as place:
+        folder, tree = Path(place) / "recipe", Path(place) / "source"
+        tree.mkdir()
+        install.copy(recipe, folder)
+        if recipe.source is not None:
+            try:
+                sources.place(recipe.source, source, tree)
+            except SourceRefused as error:
+                raise BuildFailed(str(error)) from error
+        yield {"recipe": folder, "source": tree}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m images.build", description=__doc__)
-    parser.add_argument("setup", help="a folder of images/ with a setup.toml, such as blank")
+    parser = argparse.ArgumentParser(prog="./dev images build", description=__doc__)
+    parser.add_argument("setup", help="a setup, such as studio; or desktop")
     parser.add_argument("--name", default="", help="REGISTRY/SETUP:VERSION of the image")
+    parser.add_argument("--source", type=Path, help="folder or archive of the WebUI's source")
     parser.add_argument("--out", type=Path, help="save it there, for `ctr images import`")
     parser.add_argument("--fresh", action="store_true", help="take nothing from the cache")
     options = parser.parse_args()
     try:
-        name = build(options.setup, name=options.name, fresh=options.fresh)
+        name = build(options.setup, name=options.name, fresh=options.fresh, source=options.source)
         if options.out:
             save(name, options.out)
     except (Unavailable, BuildFailed) as error:

@@ -44,6 +44,8 @@ class Environment(BaseSettings):
     local_slots: int = Field(4, ge=1, le=64)  # how many desktops run here at a time
     local_sandbox: Literal["auto", "none"] = "auto"
     desktop_env: Path = ROOT / ".envs" / "desktop"  # where the streamer is installed
+    local_setups: Path | None = None  # where setups are prepared; none: in the data folder
+    setups_folder: Path | None = None  # creators' own setups, beside those of the checkout
     start_deadline_s: int = Field(600, ge=5)
     tenant_running_limit: int = Field(10, ge=0)  # desktops of one tenant at a time; 0: no limit
 

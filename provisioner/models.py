@@ -7,7 +7,7 @@ Each column of `Desktop` has exactly one file that writes it (its pen): see the 
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -39,6 +39,9 @@ class Desktop(models.Model):
     )
     generation = models.PositiveIntegerField(default=1, help_text="Counts launches.")
     gpu_class = models.CharField(max_length=40, blank=True, help_text="As in `spec`; to count by.")
+    version_declined = models.CharField(
+        max_length=40, blank=True, db_default="", help_text="A newer one of its setup, not wanted."
+    )
     secret = models.CharField(max_length=64, help_text="New with every generation.")
     created_at = models.DateTimeField(default=timezone.now)
     wanted_at = models.DateTimeField(
@@ -125,13 +128,16 @@ class Desktop(models.Model):
 
     @property
     def overdue(self) -> bool:
-        """Pending for longer than a start may take."""
+        """Pending for longer than a start may take, and nothing long is seen to go on."""
         if self.observed != Observed.PENDING or self.observed_since is None:
             return False
         if self.reason == "gpu_none_free":
             return False  # it waits for a card, not for a start
+        since = self.observed_since
+        if moved := self.progress.get("moved_at"):
+            since = max(since, datetime.fromisoformat(moved))
         limit = timedelta(seconds=settings.ATELIER.start_deadline_s)
-        return timezone.now() - self.observed_since > limit
+        return timezone.now() - since > limit
 
     @property
     def status(self) -> Status:

@@ -24,6 +24,7 @@ def spec_of(desktop: Desktop) -> DesktopSpec:
         generation=desktop.generation,
         name=desktop.name,
         setup=sold["setup"],
+        setup_version=sold["setup_version"],
         image=sold["image"],
         cpu_millis=sold["cpu_millis"],
         memory_mib=sold["memory_mib"],

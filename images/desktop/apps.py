@@ -9,18 +9,60 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import socket
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
-from place import LOGIN, PORT, RUN, say
+from place import LOGIN, PORT, RUN, Marks, about, say
 
 LONGEST_HEAD = 64 * 1024
 HEAD_WITHIN_S = 10.0
 TRY_AGAIN_S = 2.0
+LOOK_FOR_S, LOOK_AGAIN_S = 0.25, 10.0
+HEALTH_WITHIN_S = 10.0
 NO = (
     b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 0\r\n"
     b"Connection: close\r\n\r\n"
 )
+
+
+def listed() -> list[tuple[str, int]]:
+    """Name and port of every app."""
+    pairs = [app.partition(":") for app in os.environ.get("DESK_APPS", "").split()]
+    return [(name, int(port)) for name, _, port in pairs]
+
+
+def watched(marks: Marks) -> list[Coroutine[Any, Any, None]]:
+    """Each writes down when its app can be used, and when it no longer can."""
+    paths = {app["name"]: app.get("health", "/") for app in about()[0].get("apps", ())}
+    return [_watch(marks, name, port, paths.get(name, "/")) for name, port in listed()]
+
+
+async def _watch(marks: Marks, name: str, port: int, path: str) -> None:
+    up = None
+    while True:
+        now = await _answers(port, path)
+        if now is not up:
+            marks.app(name, up=now)
+            say(f"app {name}: {'ready' if now else 'not there yet'}")
+            up = now
+        await asyncio.sleep(LOOK_AGAIN_S if up else LOOK_FOR_S)
+
+
+async def _answers(port: int, path: str) -> bool:
+    """2xx from its own health path. A busy one gets time: it may be painting."""
+    question = f"GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    with suppress(OSError, asyncio.TimeoutError):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(question)
+            head = await asyncio.wait_for(reader.read(64), HEALTH_WITHIN_S)
+        finally:
+            writer.close()
+        return head[9:10] == b"2"
+    return False
 
 
 async def open_up(name: str, port: int) -> None:

@@ -12,11 +12,15 @@ import shutil
 import sys
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("HOME", "/home/desk"))
 RUN = Path(os.environ.get("DESK_RUN", "/run/desk"))
 SETUP = Path(os.environ.get("DESK_SETUP", "/opt/setup"))
+CREATOR = os.environ.get("DESK_CREATOR", "")  # what somebody added to that setup
+MODEL_STORE = Path(os.environ.get("DESK_MODEL_STORE", "/opt/models"))
+MODELS = RUN / "models"  # the setup's own, by kind; links into the store
 STREAMER = os.environ.get("DESK_STREAMER", "/opt/selkies/bin/python")
 PORT = int(os.environ.get("DESK_PORT") or 0)  # 0: a socket file; else on every address of a pod
 DISPLAY = os.environ.get("DISPLAY", ":0")
@@ -24,6 +28,15 @@ SOUND = os.environ.get("DESK_AUDIO") != "no" and shutil.which("pulseaudio") is n
 STREAM = RUN / "stream.sock"
 # The session's own part of it: some programs want theirs to belong to nobody else.
 OWN = RUN / "own"
+# Folder of each kind of model, among the shared ones and in the home alike.
+KINDS = {
+    "checkpoint": "checkpoints",
+    "lora": "loras",
+    "vae": "vae",
+    "embedding": "embeddings",
+    "controlnet": "controlnet",
+    "upscaler": "upscalers",
+}
 
 UTC = timezone.utc  # noqa: UP017 - the session also runs where Python is older
 
@@ -53,6 +66,9 @@ def environment(**more: str) -> dict[str, str]:
         "GDK_BACKEND": "x11",
         "GTK2_RC_FILES": str(HERE / "gtkrc"),
         "NO_AT_BRIDGE": "1",
+        "DESK_SETUP": str(SETUP),
+        "DESK_CREATOR": CREATOR,
+        "DESK_MODELS": str(MODELS),
         **more,
     }
 
@@ -62,21 +78,29 @@ class Marks:
 
     def __init__(self) -> None:
         self.phases: list[dict[str, str | None]] = []
+        self.apps: dict[str, dict[str, str | None]] = {}
+        self.is_ready = False
 
     def begin(self, key: str) -> None:
         now = datetime.now(UTC).isoformat()
         if self.phases:
             self.phases[-1]["ended_at"] = now
         self.phases.append({"key": key, "started_at": now, "ended_at": None})
-        self.write(ready=False)
+        self.write()
 
     def ready(self) -> None:
         self.phases[-1]["ended_at"] = datetime.now(UTC).isoformat()
-        self.write(ready=True)
+        self.is_ready = True
+        self.write()
 
-    def write(self, *, ready: bool) -> None:
+    def app(self, name: str, *, up: bool) -> None:
+        self.apps[name] = {"ready_at": datetime.now(UTC).isoformat() if up else None}
+        self.write()
+
+    def write(self) -> None:
+        said = {"phases": self.phases, "ready": self.is_ready, "apps": self.apps}
         draft = RUN / "progress.json.new"
-        draft.write_text(json.dumps({"phases": self.phases, "ready": ready}))
+        draft.write_text(json.dumps(said))
         draft.rename(RUN / "progress.json")
 
 
@@ -89,8 +113,35 @@ def write_cookie() -> None:
     (RUN / "xauth").write_bytes(entry)
 
 
+def about() -> list[dict[str, Any]]:
+    """What the setup says of itself, and then what the layer on top of it says."""
+    found = []
+    for folder in (str(SETUP), CREATOR):
+        try:
+            import tomllib
+
+            found.append(tomllib.loads(Path(folder, "setup.toml").read_text()))
+        except (ImportError, OSError, ValueError):
+            found.append({})
+    return found
+
+
+def lay_out_models() -> None:
+    """The shared models that belong to this setup, as files with names, by kind. Links only."""
+    shutil.rmtree(MODELS, ignore_errors=True)
+    for kind in KINDS.values():
+        (MODELS / kind).mkdir(parents=True)
+    for said in about():
+        for model in said.get("models", ()):
+            stored = MODEL_STORE / model["sha256"]
+            if stored.exists():
+                (MODELS / KINDS[model["kind"]] / Path(model["file"]).name).symlink_to(stored)
+
+
 def furnish_home() -> None:
-    """First files of a new home; never over what is there."""
+    """First files of a new home, and the folders for models and pictures; never over what is."""
+    for folder in ("Outputs", *(f"Models/{kind}" for kind in KINDS.values())):
+        (HOME / folder).mkdir(parents=True, exist_ok=True)
     for source, target in [
         ("lxterminal.conf", ".config/lxterminal/lxterminal.conf"),
         ("pcmanfm.conf", ".config/pcmanfm/default/pcmanfm.conf"),

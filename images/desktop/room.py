@@ -63,9 +63,8 @@ async def _live(marks: Marks, first_streamer: int) -> int:
     ]
     if SOUND:
         parts.append(_keep(*PULSEAUDIO))
-    for app in os.environ.get("DESK_APPS", "").split():
-        name, _, port = app.partition(":")
-        parts.append(apps.open_up(name, int(port)))
+    parts += [apps.open_up(name, port) for name, port in apps.listed()]
+    parts += apps.watched(marks)
     tasks = [asyncio.create_task(part) for part in parts]
     starts = asyncio.create_task(_healthy())
     await asyncio.wait([*tasks, starts], return_when=asyncio.FIRST_COMPLETED)

@@ -19,6 +19,7 @@ def prepare() -> bool:
     """The home's first files, and whatever the setup wants done before anything starts."""
     try:
         place.furnish_home()
+        place.lay_out_models()
     except OSError as error:  # a full disk is emptied from inside the desktop
         place.say(f"the home could not be furnished: {error}")
     script = place.SETUP / "prepare"

@@ -54,6 +54,22 @@ TABLE: dict[str, Row] = {
         _ANOTHER,
         retry=False,
     ),
+    "setup_not_here": Row(
+        _("This setup is not on this site."),
+        _("{setup} has to be brought here first by the people who run this site."),
+        _ANOTHER,
+        plain=_("It has to be brought here first by the people who run this site."),
+        retry=False,
+    ),
+    "setup_failed": Row(
+        _NO_FETCH,
+        _(
+            "Something that belongs to {setup} could not be fetched, or was not what it should "
+            "be. What has arrived is kept for the next try."
+        ),
+        _OPERATOR,
+        plain=_("Something that belongs to it could not be fetched."),
+    ),
     "desktop_died": Row(
         _("The desktop ended by itself."),
         _("A program that it cannot do without stopped with an error. Your files are kept."),

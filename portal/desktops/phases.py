@@ -32,6 +32,14 @@ _TITLES = {
 }
 
 
+# What a machine does while it prepares a setup for the first time.
+_PARTS = {
+    "packages": gettext_lazy("{done} of {total} packages, only this once"),
+    "compile": gettext_lazy("making it quick to start, only this once"),
+    "steps": gettext_lazy("step {done} of {total}, only this once"),
+}
+
+
 @dataclass(frozen=True)
 class Phase:
     key: str
@@ -129,7 +137,8 @@ def _amount(told: Mapping[str, Any], took_s: float) -> tuple[float | None, str, 
         return None, "", ""
     percent = round(min(100.0, 100.0 * done / total), 1)
     if told.get("unit") != "bytes":
-        return percent, _("{done} of {total}").format(done=done, total=total), ""
+        words = _PARTS.get(str(told.get("what")), gettext_lazy("{done} of {total}"))
+        return percent, str(words).format(done=done, total=total), ""
     mib = 1 << 20
     amount = _("{done} of {total}").format(
         done=gigabytes(done / mib), total=gigabytes(total / mib)

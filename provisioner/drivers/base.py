@@ -57,6 +57,7 @@ class DesktopSpec:
     secret: str  # the desktop answers only requests that carry it; new with every generation
     gpu: GpuNeed | None = None
     apps: tuple[App, ...] = ()
+    setup_version: str = ""  # empty: the newest there is
     disk_known: bool = False  # it was there at an earlier start: no need to make sure of it first
 
 
@@ -67,7 +68,8 @@ class Observation:
     `progress` while pending, and what it came to once ready:
     `{"phases": [{"key": "card", "started_at": iso, "ended_at": iso | None,
     "done": int | None, "total": int | None, "unit": "bytes"}, …]}`
-    with the keys `card`, `disk`, `setup`, `desktop` in this order, the last one still open.
+    with the keys `card`, `disk`, `setup`, `desktop` in this order, the last one still open, and
+    beside them `moved_at`, where the driver itself sees that something long goes on.
     `limits` names the limits that this machine could not set (`"memory"`, `"network"`, …).
     """
 

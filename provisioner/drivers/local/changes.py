@@ -32,7 +32,7 @@ IN_CLOEXEC = 0x80000
 # What is written whole appears by a rename; folders come and go; states are deleted by `stop`.
 MASK = IN_MOVED_TO | IN_CREATE | IN_DELETE | IN_ONLYDIR
 EVENT = struct.Struct("iIII")
-LOUD = {"state.json", "progress.json", "network-failed"}
+LOUD = {"state.json", "progress.json", "network-failed", "preparing.json"}
 QUIET_S = 30.0  # then `changes` ends, so that its caller may look around
 # What is inside a desktop may move its marks as often as it likes; we look this often at most.
 LOOKS_A_SECOND = 10

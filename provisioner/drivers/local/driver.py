@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from images.shelf import Prepared, Shelf
 from provisioner.drivers.base import DesktopSpec, News, Observation, World
-from provisioner.drivers.local import sandbox
+from provisioner.drivers.local import preparing, sandbox
 from provisioner.drivers.local.changes import listen
 from provisioner.drivers.local.ending import end
 from provisioner.drivers.local.folders import Cabinet, Folder
@@ -35,14 +36,30 @@ class LocalDriver:
     hears_everything = False  # what a desktop writes of its progress is read, not told
 
     def __init__(
-        self, *, data: Path, slots: int, env: Path, plain: bool = False, images: Path = IMAGES
+        self,
+        *,
+        data: Path,
+        slots: int,
+        env: Path,
+        plain: bool = False,
+        images: Path = IMAGES,
+        setups: Path | None = None,
+        recipes: Path | None = None,
     ) -> None:
+        """`images` holds the recipes and the session; `recipes` are somebody's own beside them.
+
+        `setups` is where setups are prepared, with the models' store in it.
+        """
         self.cabinet = Cabinet(data)
         self.slots = Slots(self.cabinet, slots)
         self.env = env
         self.images = images
+        self.plain = plain
+        self.recipes = recipes
         self.kind: sandbox.Kind = "none" if plain else sandbox.kind()
-        self.starter = Starter(self.cabinet, self.slots, self.kind, env, images)
+        shelf = setups or data / "setups"
+        self.shelf = Shelf(shelf, shelf / "models", images=images, more=recipes)
+        self.starter = Starter(self.cabinet, self.slots, self.kind, env, images, self.shelf)
 
     @classmethod
     def from_settings(cls, settings: Any) -> LocalDriver:
@@ -52,18 +69,24 @@ class LocalDriver:
             slots=settings.local_slots,
             env=settings.desktop_env,
             plain=settings.local_sandbox == "none",
+            setups=settings.local_setups,
+            recipes=settings.setups_folder,
         )
 
     def start(self, spec: DesktopSpec) -> None:
         folder = self.cabinet.folder(spec.id)
-        self._refuse(spec, folder)
-        with _translated(), self.cabinet.locked(str(spec.id)):
+        prepared = self._prepared(spec, folder)
+        with _translated(), self.cabinet.locked(str(spec.id)) as lock:
             if folder.state() is not None:
                 return  # it exists, alive or dead: only `stop` clears it away
             state = self.starter.claim(folder, spec)
             try:
                 self.starter.furnish(folder)
-                self.starter.spawn(folder, spec, replace(state, disk_at=now()))
+                state = replace(state, disk_at=now())
+                if prepared is None:
+                    preparing.hand_over(self, folder, spec, state, lock)
+                else:
+                    self.starter.spawn(folder, spec, state, prepared)
             except OSError:
                 with suppress(DriverError):  # then it is seen as failed, and stopped again
                     end(folder, self.kind)
@@ -72,12 +95,14 @@ class LocalDriver:
     def stop(self, id: UUID, *, tenant: UUID | None = None) -> None:
         folder = self.cabinet.folder(id)
         if folder.exists():
+            preparing.interrupt(folder)
             with _translated(), self.cabinet.locked(str(id)):
                 if folder.exists():
                     end(folder, self.kind)
 
     def erase(self, id: UUID, *, tenant: UUID | None = None) -> None:
         folder = self.cabinet.folder(id)
+        preparing.interrupt(folder)
         with _translated(), self.cabinet.locked(str(id)):
             if folder.exists():
                 end(folder, self.kind)
@@ -98,16 +123,20 @@ class LocalDriver:
             self.cabinet.make()
         return listen(self.cabinet)
 
-    def _refuse(self, spec: DesktopSpec, folder: Folder) -> None:
-        """What cannot become a desktop."""
-        known = SETUP_NAME.fullmatch(spec.setup) and (self.images / spec.setup).is_dir()
-        if not known:
-            raise SpecRejected(f"no folder images/{spec.setup}", setup=spec.setup)
+    def _prepared(self, spec: DesktopSpec, folder: Folder) -> Prepared | None:
+        """Its setup, or None where preparing it takes a while. Refuses what cannot ever run."""
         if not (self.env / "bin" / "python").exists():
             raise DriverError(f"the streamer is not installed in {self.env}; run ./dev up")
         longest = len(os.fsencode(folder.run / "stream.sock"))
         if longest > LONGEST_SOCKET_PATH:
             raise DriverError(f"{folder.run}: the path is too long for sockets ({longest} bytes)")
+        if not SETUP_NAME.fullmatch(spec.setup):
+            raise SpecRejected(f"no setup {spec.setup!r}", setup=spec.setup)
+        with preparing.translated():
+            prepared = self.shelf.find(spec.setup, spec.setup_version)
+            if prepared is None and self.shelf.effortless(spec.setup):
+                prepared = self.shelf.prepare(spec.setup, lambda *_: None)
+        return prepared
 
 
 class _translated:

@@ -9,6 +9,7 @@
     info.json        written by the sandbox itself: pid of its init on this machine
     network-failed   there when its network could not be made, or died
     session.log      what the session said
+    preparing.json   how far the preparation of its setup has come, while that goes on
 <data>/desktops/.locks/<id>   held by whoever starts, stops or erases it
 """
 
@@ -47,6 +48,10 @@ class State:
     apps: list[str] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)  # what this machine could not limit
     ending: bool = False  # a stop has begun
+    preparer: int = 0  # pid of whoever prepares the setup first, and then starts it
+    preparer_ticks: int = 0
+    prepared_at: str = ""
+    failure: dict[str, Any] = field(default_factory=dict)  # cause and detail, if that failed
 
 
 class Folder:
@@ -62,6 +67,7 @@ class Folder:
         self.info = self.path / "info.json"
         self.network_failed = self.path / "network-failed"
         self.progress_file = self.run / "progress.json"
+        self.preparing_file = self.path / "preparing.json"
         self._state = self.path / "state.json"
         self._uid = self.path / "uid"
 
@@ -113,6 +119,19 @@ class Folder:
             os.close(fd)
         return marks if isinstance(marks, dict) else {}
 
+    def preparing(self) -> dict[str, Any]:
+        """What whoever prepares the setup wrote down; empty when nobody does."""
+        try:
+            found: dict[str, Any] = json.loads(self.preparing_file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return found
+
+    def write_preparing(self, said: dict[str, Any]) -> None:
+        draft = self.preparing_file.with_suffix(".new")
+        draft.write_text(json.dumps(said))
+        draft.rename(self.preparing_file)
+
     def said_last(self, lines: int = 12) -> list[str]:
         """The end of the session's log, for the operator."""
         try:
@@ -126,6 +145,7 @@ class Folder:
         """Nothing of an earlier session may look like one of this one."""
         shutil.rmtree(self.run, ignore_errors=True)
         self.info.unlink(missing_ok=True)
+        self.preparing_file.unlink(missing_ok=True)
         self.network_failed.unlink(missing_ok=True)
 
     def remove(self) -> None:
@@ -168,15 +188,18 @@ class Cabinet:
         return found
 
     @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """One process and thread at a time; freed by the kernel when its holder dies."""
+    def locked(self, name: str) -> Iterator[int]:
+        """One process and thread at a time; freed by the kernel when its holder dies.
+
+        Yields the descriptor that holds it: a child that inherits it holds the lock as well.
+        """
         self.make()
         path = self.root / ".locks" / name
         while True:
             with path.open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if _is_still(path, lock.fileno()):  # not one that `erase` removed meanwhile
-                    yield
+                    yield lock.fileno()
                     return
 
     def held(self, name: str) -> bool:

@@ -51,7 +51,7 @@ def _in_between(cabinet: Cabinet, folder: Folder, state: State, at: datetime) ->
         observed=Observed.STOPPING if state.ending else Observed.PENDING,
         at=at,
         generation=state.generation,
-        progress={} if state.ending else marks.progress(state, {}),
+        progress={} if state.ending else marks.progress(state, {}, folder.preparing()),
     )
 
 
@@ -59,13 +59,16 @@ def _died(cabinet: Cabinet, folder: Folder, state: State, at: datetime) -> Obser
     if folder.state() not in (state, replace(state, pid=0, start_ticks=0, boot_id="")):
         return look(cabinet, folder, at)  # it was stopped, or started, while we looked
     full = _free_bytes(folder) < NO_ROOM_BYTES
+    cause, detail = "disk_full" if full else "desktop_died", {"log": folder.said_last()}
+    if state.failure and not full:
+        cause, detail = state.failure["cause"], state.failure["detail"]
     return Observation(
         id=folder.id,
         observed=Observed.FAILED,
         at=at,
         generation=state.generation,
-        cause="disk_full" if full else "desktop_died",
-        detail={"log": folder.said_last()},
+        cause=cause,
+        detail=detail,
         progress=marks.progress(state, folder.marks()),
     )
 

@@ -13,12 +13,20 @@ from provisioner.drivers.local.folders import State
 PHASES = ("setup", "desktop")  # the session's part of them, in this order
 
 
-def progress(state: State, said: dict[str, Any]) -> dict[str, Any]:
-    """As `Observation.progress` wants it."""
+def progress(
+    state: State, said: dict[str, Any], preparing: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """As `Observation.progress` wants it; `preparing` as `preparing.py` writes it."""
     phases = [_phase("card", state.claimed_at, state.claimed_at)]
     phases.append(_phase("disk", state.claimed_at, state.disk_at or None))
     if state.spawned_at:
         phases += _said(said) or [_phase("setup", state.spawned_at, None)]
+        if state.prepared_at:  # what was fetched before the session is part of it
+            phases[2]["started_at"] = state.disk_at
+    elif preparing:
+        amount = {key: preparing[key] for key in ("done", "total", "unit", "what")}
+        phases.append(_phase("setup", state.disk_at, None) | amount)
+        return {"phases": phases, "moved_at": preparing["moved_at"]}
     return {"phases": phases}
 
 

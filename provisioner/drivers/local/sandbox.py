@@ -27,6 +27,18 @@ RESOLVER = "10.0.2.3"  # slirp4netns answers here, inside
 
 
 @dataclass(frozen=True)
+class Outside:
+    """Where things lie on this machine."""
+
+    desktop: Path  # the session's own files
+    streamer: Path
+    shelf: Path  # every prepared setup, with the environments that they link to
+    models: Path
+    setup: Path  # on the shelf
+    creator: Path | None = None  # on the shelf: what somebody added to that setup
+
+
+@dataclass(frozen=True)
 class Inside:
     """Where things lie for whoever is inside."""
 
@@ -34,20 +46,25 @@ class Inside:
     run: Path
     desktop: Path
     setup: Path
+    creator: Path | None
+    models: Path
     streamer: Path
     display: str
 
 
-def inside(
-    kind: Kind, folder: Folder, *, images: Path, setup: str, env: Path, slot: int
-) -> Inside:
+SHELF = Path("/opt/setups")
+
+
+def inside(kind: Kind, folder: Folder, outside: Outside, *, slot: int) -> Inside:
     if kind == "none":
         return Inside(
             home=folder.home,
             run=folder.run,
-            desktop=images / "desktop",
-            setup=images / setup,
-            streamer=env,
+            desktop=outside.desktop,
+            setup=outside.setup,
+            creator=outside.creator,
+            models=outside.models,
+            streamer=outside.streamer,
             # Displays are shared with this machine, so each place has a number of its own.
             display=f":{90 + slot}",
         )
@@ -55,7 +72,9 @@ def inside(
         home=Path("/home/desk"),
         run=Path("/run/desk"),
         desktop=Path("/opt/desktop"),
-        setup=Path("/opt/setup"),
+        setup=SHELF / outside.setup.name,
+        creator=SHELF / outside.creator.name if outside.creator else None,
+        models=Path("/opt/models"),
         streamer=Path("/opt/selkies"),
         display=":0",
     )
@@ -90,11 +109,9 @@ def command(
     kind: Kind,
     folder: Folder,
     view: Inside,
+    outside: Outside,
     *,
     uid: int,
-    images: Path,
-    setup: str,
-    env: Path,
     devices: Sequence[Path] = (),
 ) -> list[str]:
     """The command that `spawn.sh` runs; it writes who its init is to descriptor 3."""
@@ -138,10 +155,11 @@ def command(
     for place in ("/home", "/run", "/opt"):
         bwrap += ["--perms", "0755", "--dir", place]
     bwrap += ["--bind", str(folder.home), str(view.home), "--bind", str(folder.run), str(view.run)]
-    bwrap += ["--ro-bind", str(env), str(view.streamer)]
-    bwrap += ["--ro-bind", str(images / "desktop"), str(view.desktop)]
-    bwrap += ["--ro-bind", str(images / setup), str(view.setup), "--chdir", str(view.home)]
-    return [*bwrap, *session]
+    bwrap += ["--ro-bind", str(outside.streamer), str(view.streamer)]
+    bwrap += ["--ro-bind", str(outside.desktop), str(view.desktop)]
+    bwrap += ["--ro-bind", str(outside.shelf), str(SHELF)]
+    bwrap += ["--ro-bind-try", str(outside.models), str(view.models)]
+    return [*bwrap, "--chdir", str(view.home), *session]
 
 
 def environment(view: Inside, *, id: str, secret: str, apps: list[str]) -> dict[str, str]:
@@ -158,6 +176,8 @@ def environment(view: Inside, *, id: str, secret: str, apps: list[str]) -> dict[
         "DESK_SECRET": secret,
         "DESK_RUN": str(view.run),
         "DESK_SETUP": str(view.setup),
+        "DESK_CREATOR": str(view.creator or ""),
+        "DESK_MODEL_STORE": str(view.models),
         "DESK_STREAMER": str(view.streamer / "bin" / "python"),
         "DESK_APPS": " ".join(apps),
         "ATELIER_DESKTOP": id,

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from images.shelf import Prepared, Shelf
 from provisioner.drivers.base import DesktopSpec
 from provisioner.drivers.local import cards, cgroups, sandbox
 from provisioner.drivers.local.folders import Cabinet, Folder, State
@@ -38,6 +39,7 @@ class Starter:
     kind: sandbox.Kind
     env: Path
     images: Path
+    shelf: Shelf
 
     @property
     def network(self) -> str:
@@ -75,28 +77,27 @@ class Starter:
         folder.run.chmod(0o2770)
         sandbox.write_etc(folder, uid=uid, own_network=self.network == "own")
 
-    def spawn(self, folder: Folder, spec: DesktopSpec, state: State) -> None:
+    def spawn(self, folder: Folder, spec: DesktopSpec, state: State, prepared: Prepared) -> None:
         """OSError."""
         limits = cgroups.Limits(memory_mib=spec.memory_mib, cpu_millis=spec.cpu_millis)
         groups, missing = cgroups.make(folder.id, limits)
         missing = [*missing, "disk"]  # homes share one file system, as large as it is
         missing += {"plain": ["network", "isolation"], "shared": ["network"]}.get(self.network, [])
-        view = sandbox.inside(
-            self.kind,
-            folder,
-            images=self.images,
-            setup=spec.setup,
-            env=self.env,
-            slot=state.slot,
+        outside = sandbox.Outside(
+            desktop=self.images / "desktop",
+            streamer=self.env,
+            shelf=self.shelf.folder,
+            models=self.shelf.store.folder,
+            setup=prepared.setup,
+            creator=prepared.creator,
         )
+        view = sandbox.inside(self.kind, folder, outside, slot=state.slot)
         command = sandbox.command(
             self.kind,
             folder,
             view,
+            outside,
             uid=self._uid(folder),
-            images=self.images,
-            setup=spec.setup,
-            env=self.env,
             devices=cards.of_place(state.slot, wanted=spec.gpu.count if spec.gpu else 0),
         )
         environment = sandbox.environment(
