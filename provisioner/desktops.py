@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -27,9 +27,11 @@ __all__ = [
     "NameTaken",
     "Route",
     "Spec",
+    "decline",
     "delete",
     "find",
     "launch",
+    "move",
     "rename",
     "route",
     "routes",
@@ -71,6 +73,10 @@ class Spec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Spec:
         return cls(**(data | {"apps": tuple(data.get("apps", ()))}))
+
+
+# What another version of the same setup changes; the rest stays as it was sold.
+OF_THE_SETUP = ("setup_title_en", "setup_title_zh", "setup_version", "image", "apps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,34 @@ def rename(desktop_id: UUID, *, name: str) -> Desktop:
             desktop.save(update_fields=["name"])
     except IntegrityError as error:
         raise NameTaken(name) from error
+    return desktop
+
+
+def move(desktop_id: UUID, *, spec: Spec) -> Desktop:
+    """From its next start on it has the setup in the version that `spec` names.
+
+    Its disk and all else that was sold stay as they are. NotAllowedNow while it runs or starts.
+    """
+    desktop = _locked(desktop_id)
+    sold = Spec.from_json(desktop.spec)
+    if spec.setup != sold.setup:
+        raise ValueError(f"{sold.setup!r} cannot move to {spec.setup!r}: another setup")
+    moved = replace(sold, **{name: getattr(spec, name) for name in OF_THE_SETUP})
+    if moved == sold:
+        return desktop
+    if desktop.desired == Desired.RUNNING and desktop.status != Status.FAILED:
+        raise NotAllowedNow("it shall run; stop it first")
+    desktop.spec = moved.to_json()
+    desktop.version_declined = ""
+    desktop.save(update_fields=["spec", "version_declined"])
+    return desktop
+
+
+def decline(desktop_id: UUID, *, version: str) -> Desktop:
+    """It stays with the version that it has; nobody is asked about that one again."""
+    desktop = _locked(desktop_id)
+    desktop.version_declined = version
+    desktop.save(update_fields=["version_declined"])
     return desktop
 
 

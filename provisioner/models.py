@@ -40,7 +40,11 @@ class Desktop(models.Model):
     generation = models.PositiveIntegerField(default=1, help_text="Counts launches.")
     gpu_class = models.CharField(max_length=40, blank=True, help_text="As in `spec`; to count by.")
     version_declined = models.CharField(
-        max_length=40, blank=True, db_default="", help_text="A newer one of its setup, not wanted."
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="A newer one of its setup, not wanted.",
     )
     secret = models.CharField(max_length=64, help_text="New with every generation.")
     created_at = models.DateTimeField(default=timezone.now)

@@ -22,7 +22,7 @@ LONGEST_FUNCTION = 70
 PENS = {
     "provisioner/desktops.py": {
         *("tenant", "tenant_id", "name", "spec", "desired", "generation", "secret"),
-        "gpu_class",
+        *("gpu_class", "version_declined"),
         *("created_at", "wanted_at"),
     },
     "provisioner/observer.py": {

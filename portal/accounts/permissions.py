@@ -25,6 +25,7 @@ ACTIONS: dict[str, frozenset[str]] = {
     "desktop.start": WORKERS,
     "desktop.stop": WORKERS,
     "desktop.rename": WORKERS,
+    "desktop.move": WORKERS,  # to another version of its setup, or to stay
     "desktop.delete": LEADERS,  # a disk that others work on cannot come back
     "desktop.open": WORKERS,
     "member.see": EVERYONE,

@@ -18,6 +18,7 @@ EXPECTED = {
     "desktop.start": "yy-y",
     "desktop.stop": "yy-y",
     "desktop.rename": "yy-y",
+    "desktop.move": "yy-y",
     "desktop.delete": "yy--",
     "desktop.open": "yy-y",
     "member.see": "yyyy",
