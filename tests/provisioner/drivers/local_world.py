@@ -39,8 +39,9 @@ echo done >answer
 
 
 class LocalWorld:
-    def __init__(self, data: Path, *, plain: bool = False) -> None:
+    def __init__(self, data: Path, *, plain: bool = False, images: Path = ROOMS) -> None:
         self.capacity = 3
+        self.images = images
         self.data = data
         self.plain = plain
         env = data / "streamer"
@@ -54,7 +55,7 @@ class LocalWorld:
             slots=self.capacity,
             env=self.data / "streamer",
             plain=self.plain,
-            images=ROOMS,
+            images=self.images,
         )
 
     def folder(self, id: UUID) -> Folder:
