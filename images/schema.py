@@ -160,7 +160,7 @@ class Setup(Strict):
 def parse(file: Path, kind: type[_File]) -> _File:
     """One TOML file as what it should be. SetupError."""
     try:
-        return kind.model_validate(tomllib.loads(file.readtext(encoding="utf-8")))
+        return kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise SetupError(file, "", "there is no such file") from None
     except OSError as error:
