@@ -16,7 +16,7 @@ from billing import money
 from billing.errors import UnknownPlan
 from billing.pricing import publishing
 from billing.pricing.publishing import Price, Prices
-from portal import walls
+from portal import gallery, walls
 from portal.catalog import offers
 from portal.catalog.models import Plan, Setup
 from portal.desktops import selling, usual
@@ -24,6 +24,7 @@ from portal.walls import StockStrip
 from provisioner.timeline import StartHistory
 
 EVENING_H = 3
+ON_FRONT = 6  # pictures of setups on the front page: one rhythm of the wall
 BEST_SELLER = "aigc-a4000"
 
 
@@ -83,7 +84,7 @@ def front_page() -> dict[str, Any]:
         "from_hour": with_card[0].hour if with_card else "",
         "painting": any(setup.webui for setup in setups),
         "wall": walls.front(setups),
-        "hung": walls.hang([setup for setup in setups if setup.webui] or setups),
+        "hung": gallery.hung([setup for setup in setups if setup.webui] or setups)[:ON_FRONT],
         "setup_count": len(setups),
         "start": start,
         "steps": steps(start),
@@ -108,15 +109,6 @@ def plan_table() -> dict[str, Any]:
         )
     one_machine = settings.ATELIER.driver in ("local", "memory")
     return {"plans": rows, "one_machine": one_machine, "evening_h": EVENING_H}
-
-
-def setup_page(setup: Setup) -> dict[str, Any]:
-    rows: list[PlanRow] = plan_table()["plans"]
-    return {
-        "setup": setup,
-        "choices": [(row, offers.fits(row.plan, setup)) for row in rows],
-        "others": walls.hang([row for row in offers.setups() if row.slug != setup.slug][:3]),
-    }
 
 
 def _card(plan: Plan) -> str:

@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.landing, name="landing"),
     path("stock/", views.stock, name="stock"),
     path("setups/", views.setups, name="setups"),
+    path("setups/pictures/<str:name>", views.setup_picture, name="setup-picture"),
     path("setups/<slug:slug>/", views.setup, name="setup"),
     path("help/", views.help_page, name="help"),
     path("i18n/setlang/", set_language, name="set_language"),

@@ -8,9 +8,10 @@ from django.template import loader
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from portal import shopwindow, walls
+from portal import gallery, shopwindow
 from portal.accounts.permissions import Forbidden
 from portal.catalog import offers
+from portal.catalog.models import Picture
 from portal.context import THEMES
 
 
@@ -27,7 +28,8 @@ def stock(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def setups(request: HttpRequest) -> HttpResponse:
-    return render(request, "setups.html", {"hung": walls.hang(offers.setups())})
+    wanted = {key: request.GET.get(key, "") for key in ("webui", "memory")}
+    return render(request, "setups.html", gallery.page(**wanted))
 
 
 @require_safe
@@ -35,7 +37,18 @@ def setup(request: HttpRequest, slug: str) -> HttpResponse:
     found = next((row for row in offers.setups() if row.slug == slug), None)
     if found is None:
         raise Http404
-    return render(request, "setup.html", shopwindow.setup_page(found))
+    rows = shopwindow.plan_table()["plans"]
+    return render(request, "setup.html", gallery.setup_page(found, rows))
+
+
+@require_safe
+def setup_picture(request: HttpRequest, name: str) -> HttpResponse:
+    """A cover or avatar from a creator's own folder; its name is its content's."""
+    row = Picture.objects.filter(name=name).first()
+    if row is None:
+        raise Http404
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return HttpResponse(bytes(row.data), content_type="image/webp", headers=headers)
 
 
 @require_safe

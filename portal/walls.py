@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from portal.catalog.models import Setup
+from portal.catalog.presence import HERE, Presence
 from portal.templatetags.atelier import in_language
 from provisioner.queue import Stock
 
@@ -38,6 +40,8 @@ class Hung:
     setup: Setup
     span: str
     tall: str
+    presence: Presence = HERE
+    starts_in_s: float | None = None  # what a start usually takes, where there were some
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,21 @@ class StockStrip:
     always: bool = False  # nothing to wait for
 
 
-def hang(setups: list[Setup]) -> list[Hung]:
-    """Rows of three in uneven widths; the second row hangs lower than the first."""
+def hang(setups: list[Setup], seen: Mapping[str, Presence] | None = None) -> list[Hung]:
+    """Rows of three in uneven widths; the second row hangs lower than the first.
+
+    What is not on this installation hangs last.
+    """
+    seen = seen or {}
+    ordered = sorted(setups, key=lambda setup: not seen.get(setup.slug, HERE).here)
     return [
-        Hung(setup, RHYTHM[n % 6], "lg:h-[340px]" if n % 6 < 3 else "lg:h-[286px]")
-        for n, setup in enumerate(setups)
+        Hung(
+            setup,
+            RHYTHM[n % 6],
+            "lg:h-[340px]" if n % 6 < 3 else "lg:h-[286px]",
+            seen.get(setup.slug, HERE),
+        )
+        for n, setup in enumerate(ordered)
     ]
 
 

@@ -56,6 +56,7 @@ KINDS: dict[str, Kind] = {
     "name_unprintable": Kind(422, gettext_lazy("The name cannot be shown.")),
     "unknown_plan": Kind(422, gettext_lazy("There is no such plan.")),
     "unknown_setup": Kind(422, gettext_lazy("There is no such setup.")),
+    "setup_not_here": Kind(422, gettext_lazy("The setup is not on this installation.")),
     "unknown_app": Kind(422, gettext_lazy("There is no such app.")),
     "vram_too_small": Kind(422, gettext_lazy("The card is too small for the setup.")),
     "idempotency_key_reused": Kind(422, gettext_lazy("The Idempotency-Key was used before.")),

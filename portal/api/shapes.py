@@ -21,6 +21,13 @@ SLUG_MAX = 40
 class LaunchInput(Input):
     plan = s.CharField(max_length=SLUG_MAX, help_text=_("Slug of a plan."))
     setup = s.CharField(max_length=SLUG_MAX, help_text=_("Slug of a setup."))
+    version = s.CharField(
+        max_length=SLUG_MAX,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=_("One of the setup's versions. Left out or empty: the newest."),
+    )
     name = s.CharField(
         max_length=NAME_MAX,
         required=False,
@@ -95,6 +102,27 @@ class Plan(_Shape):
     places = Places(allow_null=True)
 
 
+class Model(_Shape):
+    title = s.CharField()
+    kind = s.CharField()
+    file = s.CharField()
+    size_bytes = s.IntegerField(min_value=1)
+    sha256 = s.CharField()
+    licence = s.CharField()
+
+
+class Extension(_Shape):
+    name = s.CharField()
+    commit = s.CharField()
+    licence = s.CharField()
+
+
+class Version(_Shape):
+    version = s.CharField()
+    digest = s.CharField()
+    published_at = s.DateTimeField()
+
+
 class Setup(_Shape):
     slug = s.CharField()
     title = s.CharField()
@@ -108,6 +136,12 @@ class Setup(_Shape):
     size_mib = s.IntegerField()
     apps = App(many=True)
     plans = s.ListField(child=s.CharField(), help_text=_("Which plans carry this setup."))
+    extends = s.CharField(help_text=_("Slug of the setup that this one adds to; mostly empty."))
+    digest = s.CharField(help_text=_("SHA-256 of all that people get with this version."))
+    available = s.BooleanField(help_text=_("False: it is not on this installation yet."))
+    models = Model(many=True)
+    extensions = Extension(many=True)
+    versions = Version(many=True)
 
 
 class Spec(_Shape):
@@ -155,6 +189,8 @@ class Links(_Shape):
     page = s.URLField(help_text=_("The desktop's page for people."))
     start = s.URLField()
     stop = s.URLField()
+    move = s.URLField()
+    stay = s.URLField()
     open = s.URLField()
     timeline = s.URLField()
 
@@ -170,6 +206,9 @@ class Desktop(_Shape):
     reason = Reason(allow_null=True)
     plan = s.CharField()
     setup = s.CharField()
+    newer_version = s.CharField(
+        allow_null=True, help_text=_("Of its setup, where one is out and could be had.")
+    )
     spec = Spec(help_text=_("What was sold, as sold."))
     generation = s.IntegerField(min_value=1, help_text=_("Counts launches."))
     created_at = s.DateTimeField()

@@ -11,7 +11,7 @@ from django.urls import reverse
 from billing import money
 from billing.errors import UnknownPlan
 from billing.pricing import publishing
-from portal.catalog import offers
+from portal.catalog import offers, presence
 from portal.catalog.models import Plan, Setup
 from portal.desktops import causes, selling
 from portal.desktops.cards import Card, Wall
@@ -130,7 +130,23 @@ def _setup(setup: Setup, plans: list[Plan]) -> JSON:
         "size_mib": setup.size_mib,
         "apps": [{"name": app["name"], "title": app["title"]} for app in setup.apps],
         "plans": [plan.slug for plan in plans if offers.fits(plan, setup).ok],
+        "extends": setup.extends,
+        "digest": setup.digest,
+        "available": presence.of(setup).here,
+        "models": [
+            _only(one, "title", "kind", "file", "size_bytes", "sha256", "licence")
+            for one in setup.model_files
+        ],
+        "extensions": [_only(one, "name", "commit", "licence") for one in setup.extensions],
+        "versions": [
+            {"version": row.version, "digest": row.digest, "published_at": time(row.published_at)}
+            for row in setup.versions.all()
+        ],
     }
+
+
+def _only(row: JSON, *names: str) -> JSON:
+    return {name: row[name] for name in names}
 
 
 def _desktop(card: Card) -> JSON:
@@ -144,6 +160,7 @@ def _desktop(card: Card) -> JSON:
         "reason": _told(card),
         "plan": card.spec.plan,
         "setup": card.spec.setup,
+        "newer_version": card.newer or None,
         "spec": _spec(card.spec),
         "generation": row.generation,
         "created_at": time(row.created_at),
@@ -227,6 +244,6 @@ def _queue(row: Desktop) -> JSON | None:
 
 def _links(row: Desktop) -> JSON:
     links = {"self": address("api:desktop", row.id), "page": address("desktops:detail", row.id)}
-    for name in ("start", "stop", "open", "timeline"):
+    for name in ("start", "stop", "move", "stay", "open", "timeline"):
         links[name] = address(f"api:{name}", row.id)
     return links

@@ -19,6 +19,8 @@ urlpatterns = [
     path("api/v1/desktops/<uuid:desktop_id>/", desktops.DesktopView.as_view(), name="desktop"),
     path("api/v1/desktops/<uuid:desktop_id>/start/", desktops.StartView.as_view(), name="start"),
     path("api/v1/desktops/<uuid:desktop_id>/stop/", desktops.StopView.as_view(), name="stop"),
+    path("api/v1/desktops/<uuid:desktop_id>/move/", desktops.MoveView.as_view(), name="move"),
+    path("api/v1/desktops/<uuid:desktop_id>/stay/", desktops.StayView.as_view(), name="stay"),
     path("api/v1/desktops/<uuid:desktop_id>/open/", desktops.OpenView.as_view(), name="open"),
     path(
         "api/v1/desktops/<uuid:desktop_id>/timeline/",

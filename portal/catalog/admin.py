@@ -8,7 +8,7 @@ from django.contrib import admin
 from unfold.admin import ModelAdmin
 
 from portal.accounts.admin import ReadOnly
-from portal.catalog.models import GpuClass, Plan, Setup
+from portal.catalog.models import GpuClass, Plan, Setup, SetupVersion
 
 
 @admin.register(GpuClass)
@@ -29,3 +29,8 @@ class SetupAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display: ClassVar[list[str]] = [
         "slug", "title_en", "version", "creator", "min_vram_mib", "size_mib", "offered",
     ]  # fmt: skip
+
+
+@admin.register(SetupVersion)
+class SetupVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+    list_display: ClassVar[list[str]] = ["setup_id", "version", "digest", "published_at"]

@@ -1,93 +1,50 @@
 """Loads the catalogue from its files. Twice changes nothing; a bad file changes nothing.
 
-Every complaint names the file, the key and the reason.
+Every complaint names the file, the key and the reason. What a setup.toml may say stands in
+`images.schema`.
 """
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from django.db import connection, models, transaction
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from images import digest, folders, schema
+from images.folders import Place, SetupError
+from images.schema import Strict, Words160
+from images.values import Mib, Slug, Text60, Text80
+from portal.catalog import pictures, versions
+from portal.catalog.errors import CatalogError
 from portal.catalog.models import GpuClass, Plan, Setup
 
-SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
-Slug = Annotated[str, StringConstraints(pattern=SLUG, max_length=40, strict=True)]
+__all__ = ["CatalogError", "Catalogue", "Loaded", "read", "write"]
+
 Micros = Annotated[int, Field(strict=True, ge=0, le=10**12)]
-# Far beyond any machine, well within the columns.
-Mib = Annotated[int, Field(strict=True, ge=0, le=2**30)]
-Place = Annotated[int, Field(strict=True, ge=0, le=32767)]
-Flag = Annotated[bool, Field(strict=True)]
 # Two loaders at once are put one after the other. Any constant that nobody else locks will do.
 _LOCK = 7_012_002
-
 
 _File = TypeVar("_File", bound=BaseModel)
 
 
-class CatalogError(Exception):
-    """A file of the catalogue is wrong: which, where, why."""
-
-    def __init__(self, file: Path, key: str, reason: str) -> None:
-        super().__init__(f"{file}: {key}: {reason}" if key else f"{file}: {reason}")
-        self.file, self.key, self.reason = file, key, reason
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
-
-
-def _text(most: int) -> StringConstraints:
-    return StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=most, strict=True, pattern=_PRINTABLE
-    )
-
-
-Text40 = Annotated[str, _text(40)]
-Text60 = Annotated[str, _text(60)]
-Text80 = Annotated[str, _text(80)]
-Text160 = Annotated[str, _text(160)]
-Text240 = Annotated[str, _text(240)]
-
-
-class Words60(_Strict):
-    en: Text60
-    zh: Text60
-
-
-class Words240(_Strict):
-    en: Text240
-    zh: Text240
-
-
-class Words160(_Strict):
-    en: Text160
-    zh: Text160
-
-
-class GpuClassFile(_Strict):
+class GpuClassFile(Strict):
     title: Text60
     vram_mib: Annotated[Mib, Field(ge=1024)]
     resource: Text80 = "nvidia.com/gpu"
     node_labels: dict[Text80, Text80] = {}
 
 
-class GpuFile(_Strict):
+class GpuFile(Strict):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
     gpu_class: Slug = Field(alias="class")
     count: Annotated[int, Field(strict=True, ge=1, le=16)]
 
 
-class PlanFile(_Strict):
+class PlanFile(Strict):
     title: Text60
     summary: Words160
     vcpus: Annotated[int, Field(strict=True, ge=1, le=512)]
@@ -98,33 +55,27 @@ class PlanFile(_Strict):
     disk_micros_per_hour: Micros
 
 
-class PlansFile(_Strict):
+class PlansFile(Strict):
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
     gpu_classes: dict[Slug, GpuClassFile] = {}
     plans: Annotated[dict[Slug, PlanFile], Field(min_length=1)]
 
 
-class AppFile(_Strict):
-    name: Slug
-    port: Annotated[int, Field(strict=True, ge=1024, le=65535)]
-    title: Text60
+@dataclass(frozen=True)
+class Found:
+    """A setup as its folder says, with what it has from the one that it extends."""
 
+    place: Place
+    own: schema.Setup
+    base: schema.Setup | None
+    digest: str
+    pictures: dict[str, bytes]  # of its own folder, by the names that it gives them
 
-class SetupFile(_Strict):
-    title: Words60
-    summary: Words240
-    webui: Annotated[str, StringConstraints(max_length=60, pattern=_PRINTABLE)] = ""
-    creator: Text60
-    creator_url: Annotated[str, StringConstraints(pattern=r"^(https://[!-~]{1,192})?$")] = ""
-    version: Text40
-    licence: Text80
-    min_vram_mib: Mib
-    size_mib: Annotated[Mib, Field(ge=1)]
-    image: Annotated[str, StringConstraints(max_length=255, pattern=r"^[!-~]*$")] = ""
-    apps: tuple[AppFile, ...] = ()
-    cover: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}\.webp$")]
-    position: Place = 100
-    offered: Flag = True
+    @property
+    def may_change(self) -> bool:
+        """Somebody is still at work on it, or on what is below it."""
+        rows = (self.own, self.base) if self.base else (self.own,)
+        return any(row.version.endswith(versions.UNFINISHED) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -132,7 +83,7 @@ class Catalogue:
     """Everything that was read, checked, and not yet written."""
 
     plans: PlansFile
-    setups: dict[str, SetupFile]
+    setups: dict[str, Found]
 
     @property
     def prices(self) -> dict[str, tuple[int, int]]:
@@ -155,25 +106,37 @@ class Loaded:
         return bool(self.added or self.changed or self.withdrawn)
 
 
-def read(*, plans: Path, images: Path) -> Catalogue:
-    """Read and check every file. CatalogError."""
+def read(*, plans: Path, images: Path, more: Path | None = None) -> Catalogue:
+    """Read and check every file; `more` holds creators' own folders. CatalogError."""
     offered = _parse(plans, PlansFile)
     for slug, plan in offered.plans.items():
         if plan.gpu and plan.gpu.gpu_class not in offered.gpu_classes:
             known = ", ".join(offered.gpu_classes) or "none"
             reason = f"unknown class {plan.gpu.gpu_class!r}; known: {known}"
             raise CatalogError(plans, f"plans.{slug}.gpu.class", reason)
-    setups: dict[str, SetupFile] = {}
-    for file in sorted(images.glob("*/setup.toml")):
-        slug = file.parent.name
-        if len(slug) > 40 or not re.fullmatch(SLUG, slug):
-            reason = "the folder's name becomes the slug: a-z, 0-9 and single dashes, at most 40"
-            raise CatalogError(file, "", reason)
-        setups[slug] = _parse(file, SetupFile)
-        _no_doubles(file, setups[slug])
+    try:
+        places = folders.find(images, more)
+        setups = schema.read(places)
+        signed = {slug: digest.of(slug, places) for slug in setups}
+    except SetupError as error:
+        raise CatalogError(error.file, error.key, error.reason) from error
     if not setups:  # rather a mistaken folder than a wish to withdraw everything
         raise CatalogError(images, "", "no setup.toml in any folder of it")
-    return Catalogue(plans=offered, setups=setups)
+    if more is not None and not more.is_dir():
+        raise CatalogError(more, "", "there is no such folder; ATELIER_SETUPS_FOLDER names it")
+    return Catalogue(
+        plans=offered,
+        setups={
+            slug: Found(
+                place=places[slug],
+                own=setup,
+                base=setups[setup.extends] if setup.extends else None,
+                digest=signed[slug],
+                pictures=pictures.read(places[slug], setup),
+            )
+            for slug, setup in setups.items()
+        },
+    )
 
 
 @transaction.atomic
@@ -186,8 +149,15 @@ def write(catalogue: Catalogue) -> Loaded:
         _upsert(GpuClass, slug, card.model_dump(), loaded)
     for position, (slug, plan) in enumerate(catalogue.plans.plans.items()):
         _upsert(Plan, slug, _plan_columns(plan, position), loaded)
-    for slug, setup in catalogue.setups.items():
-        _upsert(Setup, slug, _setup_columns(setup), loaded)
+    for slug, found in catalogue.setups.items():
+        columns = _setup_columns(found)
+        _upsert(Setup, slug, columns, loaded)
+        versions.publish(
+            found.place.file,
+            slug,
+            columns=columns,
+            may_change=found.may_change,
+        )
     _withdraw(Plan, set(catalogue.plans.plans), loaded)
     _withdraw(Setup, set(catalogue.setups), loaded)
     return loaded
@@ -195,25 +165,9 @@ def write(catalogue: Catalogue) -> Loaded:
 
 def _parse(file: Path, kind: type[_File]) -> _File:
     try:
-        return kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise CatalogError(file, "", "there is no such file") from None
-    except OSError as error:
-        raise CatalogError(file, "", f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CatalogError(file, "", f"not valid TOML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"] if part != "[key]")
-        raise CatalogError(file, key, first["msg"]) from error
-
-
-def _no_doubles(file: Path, setup: SetupFile) -> None:
-    for key in ("name", "port"):
-        values = [getattr(app, key) for app in setup.apps]
-        double = next((value for value in values if values.count(value) > 1), None)
-        if double is not None:
-            raise CatalogError(file, f"apps.{key}", f"{double!r} stands there twice")
+        return schema.parse(file, kind)
+    except SetupError as error:
+        raise CatalogError(error.file, error.key, error.reason) from error
 
 
 def _plan_columns(plan: PlanFile, position: int) -> dict[str, Any]:
@@ -231,14 +185,36 @@ def _plan_columns(plan: PlanFile, position: int) -> dict[str, Any]:
     }
 
 
-def _setup_columns(setup: SetupFile) -> dict[str, Any]:
-    columns = setup.model_dump(exclude={"title", "summary", "apps"})
-    return columns | {
-        "title_en": setup.title.en,
-        "title_zh": setup.title.zh,
-        "summary_en": setup.summary.en,
-        "summary_zh": setup.summary.zh,
-        "apps": [app.model_dump() for app in setup.apps],
+def _setup_columns(found: Found) -> dict[str, Any]:
+    own, base = found.own, found.base or found.own
+    layers = (found.base, own) if found.base else (own,)
+    source = base.install.source if base.install else None
+    return {
+        "title_en": own.title.en,
+        "title_zh": own.title.zh,
+        "summary_en": own.summary.en,
+        "summary_zh": own.summary.zh,
+        "webui": own.webui or base.webui,
+        "creator": own.creator,
+        "creator_url": own.creator_url or "",
+        "avatar": pictures.keep(found.pictures, own.avatar) if own.avatar else "",
+        "links": [link.model_dump() for link in own.links],
+        "version": own.version,
+        "digest": found.digest,
+        "extends": own.extends or "",
+        "needs_source": source.name if source else "",
+        "licence": own.licence,
+        "min_vram_mib": own.min_vram_mib,
+        "size_mib": own.size_mib or base.size_mib,
+        "image": own.image,
+        "apps": [app.model_dump() for app in base.apps],
+        "model_files": [one.model_dump() for layer in layers for one in layer.models],
+        "extensions": [one.model_dump() for layer in layers for one in layer.extensions],
+        "settings": base.settings | own.settings,
+        "samples": [one.model_dump() for one in own.samples or base.samples],
+        "cover": pictures.keep(found.pictures, own.cover),
+        "position": own.position,
+        "offered": own.offered,
     }
 
 

@@ -16,6 +16,12 @@ class Fit:
     have_mib: int
     cause: str = ""
 
+    @classmethod
+    def of(cls, *, need_mib: int, have_mib: int) -> Fit:
+        """A card's memory against what a setup needs; several cards do not add up."""
+        ok = have_mib >= need_mib
+        return cls(ok, need_mib, have_mib, cause="" if ok else "vram_too_small")
+
 
 def plans() -> list[Plan]:
     """What can be rented now, in the order of the file."""
@@ -24,11 +30,8 @@ def plans() -> list[Plan]:
 
 def setups() -> list[Setup]:
     """What can be launched now."""
-    return list(Setup.objects.filter(offered=True))
+    return list(Setup.objects.filter(offered=True).prefetch_related("versions"))
 
 
 def fits(plan: Plan, setup: Setup) -> Fit:
-    """The card's memory against what the setup needs; several cards do not add up."""
-    need, have = setup.min_vram_mib, plan.vram_mib
-    ok = have >= need
-    return Fit(ok=ok, need_mib=need, have_mib=have, cause="" if ok else "vram_too_small")
+    return Fit.of(need_mib=setup.min_vram_mib, have_mib=plan.vram_mib)

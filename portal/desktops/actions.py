@@ -30,8 +30,10 @@ __all__ = [
     "delete",
     "find",
     "launch",
+    "move",
     "rename",
     "start",
+    "stay",
     "stop",
 ]
 
@@ -40,16 +42,22 @@ NAME_TRIES = 5
 
 
 def launch(
-    actor: Actor | None, *, plan: str, setup: str, name: str = "", once: str = ""
+    actor: Actor | None,
+    *,
+    plan: str,
+    setup: str,
+    version: str = "",
+    name: str = "",
+    once: str = "",
 ) -> Desktop:
-    """A new desktop; an empty name is replaced by a pleasant one.
+    """A new desktop; an empty name is replaced by a pleasant one, an empty version by the newest.
 
     `once` is any text of the caller's choice: the same text again answers the same desktop, so
     that a form sent twice launches one.
     """
     require(actor, "desktop.launch")
     assert actor is not None
-    sold = selling.sold(plan=plan, setup=setup)
+    sold = selling.sold(plan=plan, setup=setup, version=version)
     given = names.checked(name) if name.strip() else ""
     for attempt in range(NAME_TRIES):
         known = _launched_before(actor, once)
@@ -96,6 +104,41 @@ def rename(actor: Actor | None, desktop_id: UUID, *, name: str) -> Desktop:
     except NotAllowedNow as error:
         raise _not_now(before) from error
     audit.record(actor, "desktop.rename", str(before.id), old=before.name, name=wanted)
+    return desktop
+
+
+@transaction.atomic
+def move(actor: Actor | None, desktop_id: UUID) -> Desktop:
+    """To the newest version of its setup, from the next start on. Twice is once."""
+    require(actor, "desktop.move")
+    assert actor is not None
+    before = find(actor, desktop_id)
+    sold = Spec.from_json(before.spec)
+    try:
+        desktop = desktops.move(before.id, spec=selling.renewed(sold))
+    except NotAllowedNow as error:
+        raise _not_now(before, _("Stop {name} first.")) from error
+    now = Spec.from_json(desktop.spec)
+    if now != sold:
+        versions = {"old": sold.setup_version, "version": now.setup_version}
+        audit.record(actor, "desktop.move", str(desktop.id), setup=now.setup, **versions)
+    return desktop
+
+
+@transaction.atomic
+def stay(actor: Actor | None, desktop_id: UUID) -> Desktop:
+    """With the version that it has; nobody is asked about the newest one again. Twice is once."""
+    require(actor, "desktop.move")
+    assert actor is not None
+    before = find(actor, desktop_id)
+    version = selling.current(Spec.from_json(before.spec)).version
+    if version == before.version_declined:
+        return before
+    try:
+        desktop = desktops.decline(before.id, version=version)
+    except NotAllowedNow as error:
+        raise _not_now(before) from error
+    audit.record(actor, "desktop.stay", str(desktop.id), version=version)
     return desktop
 
 
@@ -165,6 +208,8 @@ def _name_taken(name: str) -> Refused:
     return Refused("name_taken", message, field="name", name=name)
 
 
-def _not_now(desktop: Desktop) -> Refused:
-    message = _("{name} is being deleted; this cannot be stopped.").format(name=desktop.name)
-    return Refused("not_now", message, status=str(desktop.status))
+def _not_now(desktop: Desktop, running: str = "") -> Refused:
+    message = running
+    if not running or desktop.desired == Desired.DELETED:
+        message = _("{name} is being deleted; this cannot be stopped.")
+    return Refused("not_now", message.format(name=desktop.name), status=str(desktop.status))

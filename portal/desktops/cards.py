@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from billing.pricing import publishing
 from portal.accounts.permissions import Actor, may
+from portal.catalog import presence
 from portal.catalog.models import Setup
 from portal.desktops import causes, history, phases, prices, usual
 from portal.desktops.causes import Cause
@@ -22,7 +23,7 @@ from provisioner import queue, timeline
 from provisioner.desktops import Desktop, Spec
 from provisioner.states import Status
 
-ACTIONS = ("open", "start", "stop", "rename", "delete", "launch")
+ACTIONS = ("open", "start", "stop", "move", "rename", "delete", "launch")
 COVER = "blank.webp"
 EVENTS_SHOWN = 30
 
@@ -94,11 +95,23 @@ class Card:
     eta_s: float | None = None
     limits: str = ""
     isolated: bool = True
+    newer: str = ""  # version of its setup that is out since, and could be had here
     events: list[history.Event] = field(default_factory=list)
 
     @property
     def alive(self) -> bool:
         return self.status == Status.RUNNING
+
+    @property
+    def asks_to_move(self) -> bool:
+        """A newer version is out that nobody here has declined."""
+        ending = self.status in (Status.DELETING, Status.DELETED)
+        declined = self.newer == self.desktop.version_declined
+        return bool(self.newer) and not declined and not ending
+
+    @property
+    def can_move(self) -> bool:
+        return self.status in (Status.STOPPED, Status.STOPPING, Status.FAILED)
 
     @property
     def plan_text(self) -> str:
@@ -192,6 +205,7 @@ class Wall:
             eta_s=self._eta_s(spec.gpu_class, place) if place else None,
             limits=_limits(desktop),
             isolated=not WALLS & set(desktop.limits),
+            newer=_newer(spec, setup),
             events=_events(desktop, known) if with_events else [],
         )
 
@@ -248,6 +262,13 @@ def _since(desktop: Desktop, status: Status) -> datetime | None:
     if status in (Status.RUNNING, Status.STOPPED, Status.FAILED):
         return desktop.observed_since or desktop.wanted_at
     return desktop.wanted_at
+
+
+def _newer(spec: Spec, setup: Setup | None) -> str:
+    if setup is None or not setup.offered or setup.version == spec.setup_version:
+        return ""
+    carried = setup.min_vram_mib <= spec.vram_mib
+    return setup.version if carried and presence.of(setup).here else ""
 
 
 def _cause(desktop: Desktop, status: Status, known: dict[str, str]) -> Cause | None:

@@ -28,7 +28,7 @@ _TICKING = re.compile(
     r'(<time [^>]*data-tick[^>]*>)[^<]*|(data-painted="[a-z]+" (?:x|width))="[^"]*"'
 )
 
-DETAIL = ("name", "state", "verbs", "main", "cost", "facts", "events")
+DETAIL = ("name", "state", "verbs", "version", "main", "cost", "facts", "events")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from billing.pricing import publishing
-from portal.catalog import offers
+from portal.catalog import offers, presence, versions
 from portal.catalog.models import Plan, Setup
 from portal.desktops import prices, selling, usual
 from portal.desktops.lengths import gigabytes, length
@@ -31,6 +31,8 @@ class SetupChoice:
     need_mib: int
     size: str
     chosen: bool
+    not_here: str = ""  # why it cannot be launched on this installation; empty: it can
+    usual: str = ""
 
     @property
     def need(self) -> str:
@@ -73,6 +75,7 @@ class PlanChoice:
 class Offering:
     setups: list[SetupChoice]
     plans: list[PlanChoice]
+    edition: str = ""  # the earlier version that was asked for, as `setup@version`
 
     @property
     def setup(self) -> SetupChoice | None:
@@ -86,24 +89,38 @@ class Offering:
         """The first setups that the chosen plan carries."""
         if self.plan is None:
             return []
-        return [s for s in self.setups if s.need_mib <= self.plan.have_mib][:count]
+        fitting = [s for s in self.setups if s.need_mib <= self.plan.have_mib and not s.not_here]
+        return fitting[:count]
 
 
-def offering(*, setup: str = "", plan: str = "") -> Offering:
-    """With the wanted setup and plan chosen; else the first setup and the best plan that fits."""
+def offering(*, setup: str = "", plan: str = "", version: str = "") -> Offering:
+    """With the wanted setup and plan chosen; else the first setup and the best plan that fits.
+
+    What is not on this installation stands last, and is not chosen.
+    """
     setups, plans = offers.setups(), offers.plans()
-    wanted = next((s for s in setups if s.slug == setup), setups[0] if setups else None)
+    here = {s.slug: presence.of(s).here for s in setups}
+    setups.sort(key=lambda s: not here[s.slug])
+    able = [s for s in setups if here[s.slug]]
+    wanted = next((s for s in able if s.slug == setup), able[0] if able else None)
     if wanted is None:
         return Offering([], [])
+    earlier = versions.edition(wanted, version) if version and wanted.slug == setup else None
+    if earlier is not None:
+        place = setups.index(wanted)
+        setups[place] = wanted = earlier
     chosen = _plan(plans, wanted, plan)
     largest = max((p.vram_mib for p in plans), default=0) or 1
     book, stock = publishing.current(), selling.stock()
     return Offering(
-        setups=[_setup(s, chosen=s.slug == wanted.slug) for s in setups],
+        setups=[
+            _setup(s, chosen=s.slug == wanted.slug, here=here[s.slug], plan=chosen) for s in setups
+        ],
         plans=[
             _choice(p, wanted, largest, book, stock, chosen=chosen is not None and p == chosen)
             for p in plans
         ],
+        edition=f"{earlier.slug}@{earlier.version}" if earlier else "",
     )
 
 
@@ -116,7 +133,8 @@ def _plan(plans: list[Plan], setup: Setup, wanted: str) -> Plan | None:
     return fitting[0] if fitting else None
 
 
-def _setup(setup: Setup, *, chosen: bool) -> SetupChoice:
+def _setup(setup: Setup, *, chosen: bool, here: bool, plan: Plan | None) -> SetupChoice:
+    past = usual.start(plan=plan.slug, setup=setup.slug) if plan else None
     return SetupChoice(
         slug=setup.slug,
         title=by_language(setup.title_en, setup.title_zh),
@@ -130,6 +148,8 @@ def _setup(setup: Setup, *, chosen: bool) -> SetupChoice:
         need_mib=setup.min_vram_mib,
         size=gigabytes(setup.size_mib),
         chosen=chosen,
+        not_here="" if here else selling.not_here(setup),
+        usual=length(past.total_s) if past else "",
     )
 
 

@@ -13,6 +13,8 @@ urlpatterns = [
     path("desktops/<uuid:desktop_id>/events/", views.detail_events, name="events"),
     path("desktops/<uuid:desktop_id>/start/", verbs.start, name="start"),
     path("desktops/<uuid:desktop_id>/stop/", verbs.stop, name="stop"),
+    path("desktops/<uuid:desktop_id>/move/", verbs.move, name="move"),
+    path("desktops/<uuid:desktop_id>/stay/", verbs.stay, name="stay"),
     path("desktops/<uuid:desktop_id>/delete/", verbs.delete, name="delete"),
     path("desktops/<uuid:desktop_id>/rename/", verbs.rename, name="rename"),
 ]

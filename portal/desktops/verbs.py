@@ -35,6 +35,18 @@ def stop(request: HttpRequest, desktop_id: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
+def move(request: HttpRequest, desktop_id: UUID) -> HttpResponse:
+    return _do(request, desktop_id, actions.move)
+
+
+@login_required
+@require_POST
+def stay(request: HttpRequest, desktop_id: UUID) -> HttpResponse:
+    return _do(request, desktop_id, actions.stay)
+
+
+@login_required
+@require_POST
 def delete(request: HttpRequest, desktop_id: UUID) -> HttpResponse:
     """Only with the desktop's name typed; a page without scripts is asked on the page itself."""
     desktop = views.found(request, desktop_id)

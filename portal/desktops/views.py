@@ -56,14 +56,15 @@ def launch(request: HttpRequest) -> HttpResponse:
     actor = seeing(request)
     require(actor, "desktop.launch")
     if request.method != "POST":
-        wish = {"setup": request.GET.get("setup", ""), "plan": request.GET.get("plan", "")}
-        return _launch_page(request, actor, wish | {"name": request.GET.get("name", "")}, {})
+        asked = ("setup", "plan", "version", "name")
+        wish = {key: request.GET.get(key, "") for key in asked}
+        return _launch_page(request, actor, wish, {})
     form = LaunchForm(request.POST)
     if not form.is_valid():
         wrong = {field: str(errors[0]) for field, errors in form.errors.items()}
         return _launch_page(request, actor, request.POST.dict(), wrong)
     try:
-        desktop = actions.launch(actor, **form.cleaned_data)
+        desktop = actions.launch(actor, **form.wish())
     except Refused as refusal:
         wrong = {refusal.field or "": refusal.message}
         return _launch_page(request, actor, request.POST.dict(), wrong)
@@ -131,7 +132,7 @@ def _launch_page(
     request: HttpRequest, actor: Actor, wish: dict[str, Any], wrong: dict[str, str]
 ) -> HttpResponse:
     taken = set(desktops.visible_to(actor.tenant.id).values_list("name", flat=True))
-    offer = offering(setup=wish.get("setup", ""), plan=wish.get("plan", ""))
+    offer = offering(**{key: wish.get(key, "") for key in ("setup", "plan", "version")})
     context = {
         "offering": offer,
         "name": wish.get("name", ""),

@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from portal.catalog import pictures
 from portal.desktops import lengths
 from portal.desktops.words import STATUS, sentence_space
 from provisioner.states import Status
@@ -95,6 +96,12 @@ def in_chinese() -> bool:
 def in_language(row: Any, field: str) -> str:
     """`{{ setup|in_language:"title" }}`: `title_zh` or `title_en`, as the reader reads."""
     return str(getattr(row, f"{field}_{'zh' if in_chinese() else 'en'}"))
+
+
+@register.filter
+def picture(name: str) -> str:
+    """Where a cover or an avatar of the catalogue is, by what its column says."""
+    return pictures.address(name)
 
 
 @register.filter

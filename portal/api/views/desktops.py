@@ -47,7 +47,8 @@ class DesktopsView(Door):
     parameters = frozenset({"limit", "cursor"})
     refuses = {
         "POST": (
-            *("unknown_plan", "unknown_setup", "vram_too_small", "name_taken", *NAMES),
+            *("unknown_plan", "unknown_setup", "setup_not_here", "vram_too_small"),
+            *("name_taken", *NAMES),
             *("idempotency_key_malformed", "idempotency_key_reused"),
         )
     }
@@ -147,6 +148,35 @@ class StopView(Door):
     )
     def post(self, request: Request, desktop_id: UUID) -> Response:
         return _did(request, desktop_id, "desktop.stop", actions.stop)
+
+
+class MoveView(Door):
+    refuses = {"POST": ("not_now", "unknown_setup", "setup_not_here", "vram_too_small")}
+
+    @extend_schema(
+        operation_id="moveDesktop",
+        tags=TAGS,
+        summary=_("Move it to the newest version of its setup, from its next start on"),
+        description=_("Only while it does not run. Its disk stays as it is."),
+        request=None,
+        responses={202: shapes.Desktop},
+    )
+    def post(self, request: Request, desktop_id: UUID) -> Response:
+        return _did(request, desktop_id, "desktop.move", actions.move)
+
+
+class StayView(Door):
+    refuses = {"POST": ("not_now", "unknown_setup")}
+
+    @extend_schema(
+        operation_id="keepDesktopVersion",
+        tags=TAGS,
+        summary=_("Stay with its version: nobody is asked about the newest one again"),
+        request=None,
+        responses={202: shapes.Desktop},
+    )
+    def post(self, request: Request, desktop_id: UUID) -> Response:
+        return _did(request, desktop_id, "desktop.move", actions.stay)
 
 
 class OpenView(Door):

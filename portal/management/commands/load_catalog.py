@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -24,11 +25,17 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--plans", type=Path, default=PLANS, help="the plans file")
         parser.add_argument("--images", type=Path, default=IMAGES, help="folder of */setup.toml")
+        parser.add_argument(
+            "--setups",
+            type=Path,
+            default=settings.ATELIER.setups_folder,
+            help="folder with creators' own */setup.toml; ATELIER_SETUPS_FOLDER unless given",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         plans: Path = options["plans"]
         try:
-            catalogue = loading.read(plans=plans, images=options["images"])
+            catalogue = loading.read(plans=plans, images=options["images"], more=options["setups"])
             with transaction.atomic():
                 loaded = loading.write(catalogue)
                 before = publishing.current()

@@ -52,6 +52,8 @@ MATRIX: dict[tuple[str, str], tuple[Any, Expected]] = {
     ("DELETE", "desktop"): (None, ours(alice=202, bob=403, carol=403)),
     ("POST", "start"): (None, ours(alice=202, bob=202, carol=403)),
     ("POST", "stop"): (None, ours(alice=202, bob=202, carol=403)),
+    ("POST", "move"): (None, ours(alice=409, bob=409, carol=403)),  # it runs
+    ("POST", "stay"): (None, ours(alice=202, bob=202, carol=403)),
     ("POST", "open"): (None, ours(alice=200, bob=200, carol=403)),
     ("GET", "timeline"): (None, ours(alice=200, bob=200, carol=200)),
 }

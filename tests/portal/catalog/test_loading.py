@@ -146,7 +146,7 @@ BAD: list[tuple[str, str, str, str, str]] = [
     ("setup", "port = 8082", "port = 7860", "apps.port", "7860 stands there twice"),
     ("setup", 'name = "files"', 'name = "webui"', "apps.name", "'webui' stands there twice"),
     ("setup", 'name = "files"', 'name = "a b"', "apps.1.name", "pattern"),
-    ("setup", '"https://example.org/mo"', '"javascript:alert(1)"', "creator_url", "pattern"),
+    ("setup", '"https://example.org/mo"', '"javascript:alert(1)"', "creator_url", "https://"),
     ("setup", '"night-train.webp"', '"../../etc/passwd"', "cover", "pattern"),
     ("setup", 'licence = "MIT"', "", "licence", "required"),
     ("setup", 'licence = "MIT"', 'licence = "MIT"\noffered = "yes"', "offered", "valid boolean"),

@@ -295,6 +295,6 @@ def test_the_mark_of_a_part_does_not_change_with_the_clock(
 
     now = timezone.now()
     before = marks()
-    assert len(before) == 7
+    assert len(before) == 8
     monkeypatch.setattr("django.utils.timezone.now", lambda: now + timedelta(seconds=3))
     assert marks() == before

@@ -123,7 +123,7 @@ def test_it_sends_only_what_changed(make: Make, alice: User) -> None:
             return set(first["parts"]), second
 
     first, second = run(story)
-    assert first == {"name", "state", "verbs", "main", "cost", "facts", "events"}
+    assert first == {"name", "state", "verbs", "version", "main", "cost", "facts", "events"}
     assert set(second["parts"]) == {"name"}
     assert second["title"].startswith("Ink studies")
 

@@ -1,0 +1,53 @@
+"""Covers and avatars. Ours lie among the static files; a creator's own folder may bring its own.
+
+Those are kept in the database under their SHA-256, because the folder is only there where the
+catalogue is loaded, and a picture that changes gets another address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from django.templatetags.static import static
+from django.urls import reverse
+
+from images.folders import Place
+from images.schema import Setup as SetupFile
+from portal.catalog.errors import CatalogError
+from portal.catalog.models import Picture
+
+LARGEST = 300_000  # bytes
+_NAME = 64 + len(".webp")
+
+
+def read(place: Place, setup: SetupFile) -> dict[str, bytes]:
+    """The pictures that the folder itself has, by name. CatalogError."""
+    found = {}
+    for key, name in (("cover", setup.cover), ("avatar", setup.avatar)):
+        path = place.folder / name if name else None
+        if name is None or path is None or not path.is_file():
+            continue
+        data = path.read_bytes()
+        if len(data) > LARGEST:
+            raise CatalogError(place.file, key, f"{name} is larger than {LARGEST} bytes")
+        if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+            raise CatalogError(place.file, key, f"{name} is not a WebP picture")
+        found[name] = data
+    return found
+
+
+def keep(own: Mapping[str, bytes], name: str) -> str:
+    """What the column says: the name of a Picture, kept from now on, or of one of our files."""
+    if name not in own:
+        return name
+    kept = f"{hashlib.sha256(own[name]).hexdigest()}.webp"
+    Picture.objects.get_or_create(name=kept, defaults={"data": own[name]})
+    return kept
+
+
+def address(name: str) -> str:
+    """Where a browser finds it."""
+    if len(name) == _NAME:
+        return reverse("setup-picture", args=[name])
+    return static(f"covers/{name}")
