@@ -117,7 +117,7 @@ def move(actor: Actor | None, desktop_id: UUID) -> Desktop:
     try:
         desktop = desktops.move(before.id, spec=selling.renewed(sold))
     except NotAllowedNow as error:
-        raise _not_now(before, _("Stop {name} first.")) from error
+        raise _not_now(before, _("Stop the desktop first: it moves while it rests.")) from error
     now = Spec.from_json(desktop.spec)
     if now != sold:
         versions = {"old": sold.setup_version, "version": now.setup_version}
