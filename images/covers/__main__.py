@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from images.covers import land, matter, press
-from images.covers.brushes import KEPT
+from images.covers import avatars, land, matter, press
+from images.covers.brushes import KEPT, Field
 
 FOLDER = Path(__file__).resolve().parents[2] / "portal" / "static" / "covers"
 SIZE_MAX = 120_000  # bytes
-PICTURES = {
+COVERS: dict[str, Callable[[], Field]] = {
     "blank": matter.blank,
     "mountain-ink": land.mountain_ink,
     "clear-day": land.clear_day,
@@ -25,19 +26,40 @@ PICTURES = {
     "long-lens": press.long_lens,
     "night-train": land.night_train,
 }
+AVATARS: dict[str, Callable[[], Field]] = {
+    "mo-bai": avatars.mo_bai,
+    "haru-kato": avatars.haru_kato,
+    "tomo-arai": avatars.tomo_arai,
+    "ines-duarte": avatars.ines_duarte,
+    "lu-xiaolu": avatars.lu_xiaolu,
+    "petra-novak": avatars.petra_novak,
+    "d-okafor": avatars.d_okafor,
+    "shen-yan": avatars.shen_yan,
+}
+PICTURES = {name: (draw, KEPT) for name, draw in COVERS.items()} | {
+    name: (draw, (avatars.KEPT_SIDE, avatars.KEPT_SIDE)) for name, draw in AVATARS.items()
+}
+
+
+def draw(name: str) -> bytes:
+    """One picture as a WebP file; the same every time."""
+    paint, size = PICTURES[name]
+    values = (np.clip(paint(), 0, 1) * 255).round().astype(np.uint8)
+    picture = Image.fromarray(values).resize(size, Image.Resampling.LANCZOS)
+    for quality in range(88, 30, -4):
+        kept = io.BytesIO()
+        picture.save(kept, "webp", quality=quality, method=6)
+        if kept.tell() <= SIZE_MAX:
+            break
+    return kept.getvalue()
 
 
 def main(names: list[str]) -> None:
     for name in names or PICTURES:
-        values = (np.clip(PICTURES[name](), 0, 1) * 255).round().astype(np.uint8)
-        picture = Image.fromarray(values).resize(KEPT, Image.Resampling.LANCZOS)
-        for quality in range(88, 30, -4):
-            kept = io.BytesIO()
-            picture.save(kept, "webp", quality=quality, method=6)
-            if kept.tell() <= SIZE_MAX:
-                break
-        (FOLDER / f"{name}.webp").write_bytes(kept.getvalue())
-        sys.stdout.write(f"{name:18} {kept.tell() / 1000:6.1f} kB, quality {quality}\n")
+        data = draw(name)
+        (FOLDER / f"{name}.webp").write_bytes(data)
+        sys.stdout.write(f"{name:18} {len(data) / 1000:6.1f} kB\n")
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])

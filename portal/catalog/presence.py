@@ -31,7 +31,8 @@ def of(setup: Setup) -> Presence:
     if settings.ATELIER.driver == "local":
         return _on_this_machine(setup)
     if settings.ATELIER.driver == "kubernetes" and not image(setup):
-        return Presence(False, f"./dev images build {setup.slug}", "image")
+        source = " --source FOLDER" if setup.needs_source else ""
+        return Presence(False, f"./dev images build {setup.slug}{source}", "image")
     return HERE
 
 
@@ -48,7 +49,7 @@ def _on_this_machine(setup: Setup) -> Presence:
     if not setup.needs_source:
         return HERE  # it is prepared at the first start
     recipe = setup.extends or setup.slug
-    lacks = Presence(False, f"./dev images build {recipe} --source FOLDER", "source")
+    lacks = Presence(False, f"./dev setups prepare {recipe} --source FOLDER", "source")
     return HERE if _prepared(recipe) else lacks
 
 
