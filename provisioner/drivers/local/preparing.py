@@ -109,13 +109,13 @@ def _prepare_and_start(driver: LocalDriver, spec: DesktopSpec) -> int:
     state = folder.state()
     if state is None:
         return 1
-    told_at = 0.0
+    told_at, told = 0.0, ""
 
     def tell(what: str, done: int, total: int, unit: str) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at < TOLD_EVERY_S and done < total:
+        nonlocal told_at, told
+        if what == told and time.monotonic() - told_at < TOLD_EVERY_S and done < total:
             return
-        told_at = time.monotonic()
+        told_at, told = time.monotonic(), what
         folder.write_preparing(
             {"what": what, "done": done, "total": total, "unit": unit, "moved_at": now()}
         )
