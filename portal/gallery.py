@@ -19,10 +19,10 @@ from portal.walls import Hung
 
 KINDS = {
     "checkpoint": _("model"),
-    "lora": _("LoRA"),
-    "vae": _("VAE"),
+    "lora": "LoRA",
+    "vae": "VAE",
     "embedding": _("embedding"),
-    "controlnet": _("ControlNet"),
+    "controlnet": "ControlNet",
     "upscaler": _("upscaler"),
 }
 MANY = 6  # from so many setups on, filters are worth their place
