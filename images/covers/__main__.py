@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from images.covers import avatars, land, matter, press
+from images.covers import avatars, craft, land, matter, press
 from images.covers.brushes import KEPT, Field
 
 FOLDER = Path(__file__).resolve().parents[2] / "portal" / "static" / "covers"
@@ -25,6 +25,11 @@ COVERS: dict[str, Callable[[], Field]] = {
     "high-ground": matter.high_ground,
     "long-lens": press.long_lens,
     "night-train": land.night_train,
+    "studio": craft.studio,
+    "invokeai": craft.invokeai,
+    "a1111": craft.a1111,
+    "forge": craft.forge,
+    "comfyui": craft.comfyui,
 }
 AVATARS: dict[str, Callable[[], Field]] = {
     "mo-bai": avatars.mo_bai,
