@@ -88,6 +88,7 @@ def hung(setups: list[Setup]) -> list[Hung]:
 def setup_page(setup: Setup, rows: list[Any]) -> dict[str, Any]:
     """`rows` are the plans as the price table shows them."""
     others = [row for row in offers.setups() if row.slug != setup.slug]
+    able = [row for row in others if presence.of(row).here]
     base = next((row for row in others if row.slug == setup.extends), None)
     lacks = presence.of(setup)
     return {
@@ -103,7 +104,7 @@ def setup_page(setup: Setup, rows: list[Any]) -> dict[str, Any]:
         ],
         "versions": [(row, _edition(setup, row.version)) for row in setup.versions.all()],
         "starts_in_s": _starts_in_s(setup, [row.plan.slug for row in rows]),
-        "others": hung(_beside(setup, others)),
+        "others": hung(_beside(setup, able or others)),
     }
 
 

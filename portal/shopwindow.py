@@ -84,13 +84,19 @@ def front_page() -> dict[str, Any]:
         "from_hour": with_card[0].hour if with_card else "",
         "painting": any(setup.webui for setup in setups),
         "wall": walls.front(setups),
-        "hung": gallery.hung([setup for setup in setups if setup.webui] or setups)[:ON_FRONT],
+        "hung": gallery.hung(_creators_first(setups))[:ON_FRONT],
         "setup_count": len(setups),
         "start": start,
         "steps": steps(start),
         "bill": _example_bill([row.plan for row in rows]),
         "best": next((row for row in rows if row.plan.slug == BEST_SELLER), None),
     }
+
+
+def _creators_first(setups: list[Setup]) -> list[Setup]:
+    """Pictures before tools; a plain desktop only where there is nothing else."""
+    painting = [setup for setup in setups if setup.webui]
+    return sorted(painting, key=lambda setup: not setup.extends) or setups
 
 
 def plan_table() -> dict[str, Any]:

@@ -6,6 +6,7 @@ there is a past.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -18,7 +19,7 @@ from django.utils import timezone
 from portal.accounts import tenants, tokens
 from portal.accounts.models import Membership, Role, Tenant, User
 from portal.accounts.permissions import Actor
-from portal.catalog import offers
+from portal.catalog import offers, presence
 from portal.desktops import selling
 from provisioner import desktops, nudge, observer
 from provisioner.desktops import Desktop
@@ -70,9 +71,16 @@ def _person(name: str, title: str) -> User:
 
 
 def _desktop(tenant: Tenant, name: str, status: str, minutes: float) -> Desktop:
-    setups = [setup.slug for setup in offers.setups()]
-    plan = "aigc-4090" if "4090" in name else "aigc-a4000"
-    spec = selling.sold(plan=plan, setup=setups[len(name) % len(setups)])
+    slug = "aigc-4090" if "4090" in name else "aigc-a4000"
+    plan = next(plan for plan in offers.plans() if plan.slug == slug)
+    setups = [
+        setup.slug
+        for setup in offers.setups()
+        if presence.of(setup).here and offers.fits(plan, setup).ok
+    ]
+    spec = selling.sold(plan=slug, setup=setups[len(name) % len(setups)])
+    if status == "stopped":
+        spec = replace(spec, setup_version="0.1")  # a newer one is out since
     at = timezone.now() - timedelta(minutes=minutes)
     with _clock_at(at):
         desktop = desktops.launch(tenant_id=tenant.id, name=name, spec=spec)

@@ -51,6 +51,8 @@ def pages(desktops: dict[str, Any]) -> list[Shot]:
         Shot("landing", "/"),
         Shot("setups", "/setups/"),
         Shot("setup", "/setups/blank/"),
+        Shot("setup-creator", "/setups/mountain-ink/"),
+        Shot("setup-not-here", "/setups/long-lens/"),
         Shot("help", "/help/"),
         Shot("sign-up", "/accounts/signup/"),
         Shot("sign-up-wrong", "/accounts/signup/", act="sign up badly"),
@@ -65,6 +67,7 @@ def pages(desktops: dict[str, Any]) -> list[Shot]:
         Shot("desktops-empty", "/desktops/", "newcomer"),
         Shot("desktops", "/desktops/", "alice", first=begin_again),
         Shot("launch", "/desktops/new/", "alice"),
+        Shot("launch-creator", "/desktops/new/?setup=mountain-ink", "alice"),
         *(
             Shot(f"desktop-{status}", f"/desktops/{row.id}/", "alice")
             for status, row in desktops.items()
@@ -84,6 +87,8 @@ def pages(desktops: dict[str, Any]) -> list[Shot]:
         Shot("second-step", "/accounts/2fa/", "alice"),
         Shot("not-found-inside", "/nowhere/", "alice"),
         Shot("staff", "/staff/", "olga"),
+        Shot("setups-staff", "/setups/", "olga"),
+        Shot("setup-not-here-staff", "/setups/long-lens/", "olga"),
     ]
     return visitor + person
 

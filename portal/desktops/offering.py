@@ -86,15 +86,15 @@ class Offering:
         return next((choice for choice in self.plans if choice.chosen), None)
 
     def starters(self, count: int) -> list[SetupChoice]:
-        """The first setups that the chosen plan carries."""
+        """The first setups that the chosen plan carries, those with a WebUI before others."""
         if self.plan is None:
             return []
         fitting = [s for s in self.setups if s.need_mib <= self.plan.have_mib and not s.not_here]
-        return fitting[:count]
+        return sorted(fitting, key=lambda s: not s.webui)[:count]
 
 
 def offering(*, setup: str = "", plan: str = "", version: str = "") -> Offering:
-    """With the wanted setup and plan chosen; else the first setup and the best plan that fits.
+    """With the wanted setup and plan chosen; else the first WebUI and the best plan that fits.
 
     What is not on this installation stands last, and is not chosen.
     """
@@ -102,7 +102,8 @@ def offering(*, setup: str = "", plan: str = "", version: str = "") -> Offering:
     here = {s.slug: presence.of(s).here for s in setups}
     setups.sort(key=lambda s: not here[s.slug])
     able = [s for s in setups if here[s.slug]]
-    wanted = next((s for s in able if s.slug == setup), able[0] if able else None)
+    first = next((s for s in able if s.webui), able[0] if able else None)
+    wanted = next((s for s in able if s.slug == setup), first)
     if wanted is None:
         return Offering([], [])
     earlier = versions.edition(wanted, version) if version and wanted.slug == setup else None
