@@ -59,6 +59,10 @@ volumes:
   - name: tmp
     emptyDir:
       sizeLimit: 256Mi
+{{- with $values.setups }}
+  - name: setups
+    {{- toYaml . | nindent 4 }}
+{{- end }}
 {{- end -}}
 
 {{/* The parts of a container beside its command, environment and probes. */}}
@@ -75,6 +79,11 @@ resources:
 volumeMounts:
   - name: tmp
     mountPath: /tmp
+{{- with (index .root.Values .component).setups }}
+  - name: setups
+    mountPath: /setups
+    readOnly: true
+{{- end }}
 {{- end -}}
 
 {{/* The variables of every component that is Django; portal/environment.py reads them. */}}

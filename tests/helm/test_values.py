@@ -54,6 +54,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"desktops": {"allowedImages": [""]}}, "/desktops/allowedImages/0"),
     ({"ingress": {"annotations": {"timeout": 3600}}}, "/ingress/annotations/timeout"),
     ({"networkPolicies": {"dnsPorts": [0]}}, "/networkPolicies/dnsPorts/0"),
+    ({"migrate": {"setups": {"emptyDir": {}, "configMap": {}}}}, "/migrate/setups"),
     ({"extraEnv": [{"name": "1ST", "value": "x"}]}, "/extraEnv/0/name"),
     ({"portl": {"host": "desks.example.org"}}, "'portl'"),
     # How values stand to each other is for the templates to say.
@@ -180,6 +181,21 @@ def test_the_platform_understands_the_variables_it_is_given(
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_creators_own_setups_are_read_where_the_catalogue_is_loaded() -> None:
+    def told(values: dict[str, Any]) -> tuple[Any, Any, Any]:
+        objects = rendered(values)
+        spec = next(one for one in objects if one["kind"] == "Job")["spec"]["template"]["spec"]
+        container = spec["containers"][0]
+        folder = {one["name"]: one.get("value") for one in container["env"]}
+        mounts = {one["name"]: one["mountPath"] for one in container["volumeMounts"]}
+        return folder.get("ATELIER_SETUPS_FOLDER"), mounts.get("setups"), spec["volumes"][1:]
+
+    assert told({}) == (None, None, [])
+    claim = {"persistentVolumeClaim": {"claimName": "our-setups"}}
+    volume = {"name": "setups"} | claim
+    assert told({"migrate": {"setups": claim}}) == ("/setups", "/setups", [volume])
 
 
 def deployment(objects: list[Object], name: str) -> Object:
