@@ -137,7 +137,7 @@ def _model(said: dict[str, Any]) -> Model:
 
 
 def _chinese(sample: dict[str, Any]) -> str:
-    return sample.get("prompt_zh") or sample["prompt"]
+    return str(sample.get("prompt_zh") or sample["prompt"])
 
 
 def _beside(setup: Setup, others: list[Setup]) -> list[Setup]:
