@@ -56,8 +56,13 @@ MOST_OUT = 100
 SECRET = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
-def to_upstream(given: Headers, *, host: str, secret: str, app: bool) -> CIMultiDict[str]:
-    """What the desktop hears. `host` stays the public one: the stream compares Origin with it."""
+def to_upstream(
+    given: Headers, *, host: str, secret: str, app: bool, scheme: str = ""
+) -> CIMultiDict[str]:
+    """What the desktop hears. `host` stays the public one: the stream compares Origin with it.
+
+    An app hears the public `scheme` too, from us alone: many write whole addresses into pages.
+    """
     passed: CIMultiDict[str] = CIMultiDict()
     of_this_hop = nominated(given)
     for name, value in given.items():
@@ -75,6 +80,8 @@ def to_upstream(given: Headers, *, host: str, secret: str, app: bool) -> CIMulti
         cookies = app_cookies(given.getall("Cookie", []))
         if cookies and _text(cookies):
             passed["Cookie"] = cookies
+        if scheme:
+            passed["X-Forwarded-Proto"] = scheme
     if secret:
         passed["Authorization"] = basic(secret)
     return passed
@@ -141,8 +148,10 @@ def to_browser(
             if tamed and _text(tamed):
                 passed.add("Set-Cookie", tamed)
     passed.update(ours())
-    # Added, not replaced: where the desktop has a policy of its own, both hold.
-    passed.add("Content-Security-Policy", f"frame-ancestors {portal_origin}")
+    # Added, not replaced: where the desktop has a policy of its own, both hold. The stream lies in
+    # our own page of the same origin; an app's page lies in nobody's but the portal's.
+    framing = portal_origin if app else f"'self' {portal_origin}"
+    passed.add("Content-Security-Policy", f"frame-ancestors {framing}")
     return passed
 
 

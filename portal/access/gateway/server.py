@@ -132,7 +132,11 @@ class Gateway:
     async def _carry(self, way: Way, session: str, grant: Grant) -> web.StreamResponse:
         request, app = way.request, bool(way.desk.app)
         passed = headers.to_upstream(
-            request.headers, host=request.headers["Host"], secret=grant.secret, app=app
+            request.headers,
+            host=request.headers["Host"],
+            secret=grant.secret,
+            app=app,
+            scheme=self.settings.desk_origin.partition(":")[0],
         )
         address = base(grant.upstream) + way.raw
         with self.live.held(session) as held, self.upstreams.lent(grant.upstream) as client:

@@ -1,0 +1,137 @@
+"""Pictures on disk: PNGs that say how they were made, in the words other WebUIs read too."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, PngImagePlugin
+
+KEY = "parameters"  # the text chunk in which Stable Diffusion WebUIs write it
+_LINE = re.compile(r'\s*(\w[\w ]*): ("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+SIDES = range(64, 2049)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be painted. `seed` −1: a new one for each."""
+
+    prompt: str
+    negative: str = ""
+    model: str = ""
+    width: int = 512
+    height: int = 512
+    steps: int = 20
+    guidance: float = 7.0
+    seed: int = -1
+
+    def problem(self) -> str:
+        """The name of what cannot be painted so; empty when all is well."""
+        if not self.prompt.strip():
+            return "prompt"
+        for name in ("width", "height"):
+            if getattr(self, name) not in SIDES or getattr(self, name) % 8:
+                return name
+        if not 1 <= self.steps <= 150:
+            return "steps"
+        if not 0 <= self.guidance <= 50:
+            return "guidance"
+        return "" if -1 <= self.seed < 2**32 else "seed"
+
+
+def to_text(wish: Wish) -> str:
+    lines = [wish.prompt.strip()]
+    if wish.negative.strip():
+        lines.append(f"Negative prompt: {wish.negative.strip()}")
+    name = wish.model.replace("\\", "\\\\").replace('"', '\\"')
+    model = f'"{name}"' if re.search(r'[,":]', wish.model) else wish.model
+    lines.append(
+        f"Steps: {wish.steps}, CFG scale: {wish.guidance:g}, Seed: {wish.seed}, "
+        f"Size: {wish.width}x{wish.height}, Model: {model}"
+    )
+    return "\n".join(lines)
+
+
+def from_text(text: str) -> Wish | None:
+    """What such a text says; None when it says nothing of the kind."""
+    head, _, last = text.strip().rpartition("\n")
+    said = {name.strip().lower(): value.strip() for name, value in _LINE.findall(last)}
+    if "steps" not in said:
+        return None
+    prompt, _, negative = head.partition("\nNegative prompt: ")
+    wish = Wish(prompt=prompt, negative=negative, model=_bare(said.get("model", "")))
+    width, _, height = said.get("size", "").partition("x")
+    for name, value, kind in (
+        ("steps", said["steps"], int),
+        ("guidance", said.get("cfg scale", ""), float),
+        ("seed", said.get("seed", ""), int),
+        ("width", width, int),
+        ("height", height, int),
+    ):
+        try:
+            wish = replace(wish, **{name: kind(value)})
+        except ValueError:
+            continue
+    return wish
+
+
+def save(image: Image.Image, wish: Wish, folder: Path, *, now: datetime | None = None) -> Path:
+    """Whole or not at all; never over another one. OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{now or datetime.now():%Y%m%d-%H%M%S}-{wish.seed}"
+    about = PngImagePlugin.PngInfo()
+    about.add_itxt(KEY, to_text(wish))
+    number = 0
+    while True:
+        path = folder / (f"{stem}.png" if not number else f"{stem}-{number}.png")
+        try:
+            path.touch(exist_ok=False)
+            break
+        except FileExistsError:
+            number += 1
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        image.save(draft, "PNG", pnginfo=about)
+        draft.rename(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def latest(folder: Path, count: int) -> list[Path]:
+    """The newest first."""
+    try:
+        found = [path for path in folder.rglob("*.png") if not path.name.startswith(".")]
+        return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)[:count]
+    except OSError:
+        return []
+
+
+def made_of(path: Path) -> Wish | None:
+    """How a picture was made, as it says itself."""
+    try:
+        with Image.open(path) as image:
+            return from_text(str(image.info.get(KEY, "")))
+    except (OSError, ValueError):
+        return None
+
+
+def wish_of(said: dict[str, Any], known: Wish) -> Wish:
+    """`known`, with what somebody's example or settings say instead."""
+    names = {field.name for field in fields(Wish)}
+    return replace(known, **{key: value for key, value in said.items() if key in names})
+
+
+def _bare(text: str) -> str:
+    if len(text) > 1 and text.startswith('"') and text.endswith('"'):
+        return re.sub(r"\\(.)", r"\1", text[1:-1])
+    return text
+
+
+def as_values(wish: Wish) -> dict[str, Any]:
+    return asdict(wish)
