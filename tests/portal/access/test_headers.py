@@ -43,8 +43,11 @@ def test_a_desktop_hears_nothing_that_is_not_for_it(world: World, app: bool) -> 
     assert heard.get("Host") == [world.host(desk)], "the stream compares it with Origin"
     assert heard.get("Authorization") == [BASIC]
     assert not heard.get("Cookie")
+    # Its own word for how the public address begins, whatever the browser claims.
+    assert heard.get("X-Forwarded-Proto") == (["http"] if app else [])
+    ours = {"authorization", "x-forwarded-proto"}
     names = {name.lower() for name, _value in heard.headers}
-    assert not names & {name.lower() for name, _value in NOT_FOR_DESKTOPS} - {"authorization"}
+    assert not names & {name.lower() for name, _value in NOT_FOR_DESKTOPS} - ours
     said = repr(heard.headers)
     assert "portal" not in said and "10.0.0.1" not in said and "Bearer" not in said
 

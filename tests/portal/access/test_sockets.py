@@ -110,8 +110,11 @@ def test_a_desktop_hears_nothing_that_is_not_for_it(world: World, app: bool) -> 
     assert heard.get("Origin") == [world.origin(desk)]
     assert heard.get("Authorization") == [BASIC]
     assert not heard.get("Cookie") and not heard.get("Sec-WebSocket-Extensions")
+    # Its own word for how the public address begins, whatever the browser claims.
+    assert heard.get("X-Forwarded-Proto") == (["http"] if app else [])
+    ours = {"authorization", "x-forwarded-proto"}
     names = {name.lower() for name, _value in heard.headers}
-    assert not names & {name.lower() for name, _value in unwanted} - {"authorization"}
+    assert not names & {name.lower() for name, _value in unwanted} - ours
 
 
 @pytest.mark.parametrize(
