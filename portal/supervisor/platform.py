@@ -10,6 +10,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from images import digest, folders
 from portal.supervisor import children as table
 from portal.supervisor import identity, ledger, places, servers, spawning
 from portal.supervisor.children import Child
@@ -74,14 +75,27 @@ def prepared_stamp(here: Places) -> str | None:
     if os.environ.get("DATABASE_URL"):
         return None
     state = hashlib.sha256()
-    patterns = ("*/migrations/*.py", "*/*/migrations/*.py", "images/*/setup.toml")
+    patterns = ("*/migrations/*.py", "*/*/migrations/*.py")
     files = [path for pattern in patterns for path in here.root.glob(pattern)]
     files += [here.root / "requirements/run.txt", *here.root.glob("portal/catalog/*.toml")]
     files += here.root.glob("portal/management/commands/*.py")
     for path in sorted(files):
         state.update(f"{path.relative_to(here.root)} {path.stat().st_size}\n".encode())
         state.update(path.read_bytes() if path.suffix == ".toml" else b"")
+    state.update(_setups(here.root).encode())
     return state.hexdigest()
+
+
+def _setups(root: Path) -> str:
+    """What the folders of setups say and hold; what is wrong with them, loading says better."""
+    try:
+        places = folders.find(root / "images", folders.further())
+        return "".join(
+            f"{slug} {digest.of(slug, places)}\n{place.file.read_text()}"
+            for slug, place in places.items()
+        )
+    except (folders.SetupError, OSError, ValueError) as error:
+        return str(error)
 
 
 def prepare(keeper: Keeper) -> None:
