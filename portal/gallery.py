@@ -141,8 +141,9 @@ def _chinese(sample: dict[str, Any]) -> str:
 
 
 def _beside(setup: Setup, others: list[Setup]) -> list[Setup]:
-    """Neighbours: of the same kind first, and never the same three for everybody."""
-    same = [row for row in others if row.webui and row.webui == setup.webui]
-    after = [row for row in others if row.position > setup.position and row not in same]
-    rest = [row for row in others if row not in same and row not in after]
-    return (same + after + rest)[:BESIDE]
+    """Neighbours: of the same kind first, then those that hang after it, round the room."""
+    after = [row for row in others if row.position > setup.position]
+    round_ = after + [row for row in others if row not in after and row.extends]
+    same = [row for row in round_ if row.webui and row.webui == setup.webui]
+    rest = [row for row in [*round_, *others] if row not in same]
+    return list(dict.fromkeys(same + rest))[:BESIDE]
