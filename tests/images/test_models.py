@@ -39,7 +39,7 @@ class Site(ThreadingHTTPServer):
 class _Answer(BaseHTTPRequestHandler):
     server: Site
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         wanted = self.headers.get("Range", "")
         self.server.asked.append(wanted)
         if self.path != "/model.safetensors":

@@ -82,7 +82,9 @@ def test_another_tree_is_refused_with_both_ids(tree: Path, tmp_path: Path) -> No
 def test_a_missing_one_says_what_to_get_and_how_to_give_it(tmp_path: Path) -> None:
     source = Source("webui", tree="0" * 40, commit="c" * 40, url="https://example.org/webui")
     for given in (None, tmp_path / "nothing"):
-        with pytest.raises(SourceRefused, match="https://example.org/webui at commit c{40}") as no:
+        with pytest.raises(
+            SourceRefused, match=r"https://example\.org/webui at commit c{40}"
+        ) as no:
             sources.place(source, given, tmp_path / "target")
         assert "--source" in str(no.value)
 

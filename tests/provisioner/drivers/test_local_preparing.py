@@ -1,4 +1,4 @@
-"""The first launch of a setup prepares it, for all to see; nothing is lost when that is cut short."""
+"""The first launch of a setup prepares it, for all to see; what is cut short goes on later."""
 
 from __future__ import annotations
 
