@@ -257,3 +257,28 @@ def test_the_further_folder_is_named_by_the_environment(
     assert folders.further() is None
     monkeypatch.setenv(folders.SETTING, str(tmp_path))
     assert folders.further() == tmp_path
+
+
+OURS = {place.slug: place for place in folders.find().values()}
+
+
+def test_what_we_ship_is_in_order() -> None:
+    setups = schema.read(OURS)
+    assert {"blank", "studio"} <= set(setups)
+
+
+def test_our_examples_are_of_many_hands_and_work_without_a_download() -> None:
+    examples = {slug: setup for slug, setup in schema.read(OURS).items() if setup.extends}
+    assert len(examples) >= 6
+    assert len({setup.creator for setup in examples.values()}) == len(examples)
+    assert len({setup.avatar for setup in examples.values()}) == len(examples)
+    for slug, setup in examples.items():
+        assert setup.avatar, slug
+        assert not setup.models, f"{slug} fetches {setup.models}"
+        assert setup.settings, slug
+        assert len(setup.samples) >= 3, slug
+        assert all(sample.prompt_zh for sample in setup.samples), slug
+        addresses = [setup.creator_url, *(link.url for link in setup.links)]
+        assert all(".example.org/" in str(address) for address in addresses), slug
+    studio = [slug for slug, setup in examples.items() if setup.extends == "studio"]
+    assert len(studio) >= 4, "these run on any installation"
