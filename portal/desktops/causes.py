@@ -33,6 +33,8 @@ def worded(key: str, detail: Mapping[str, Any] | None = None, **known: object) -
     """The cause in the language of the moment; `known` fills what the detail does not say."""
     row = TABLE.get(key, GENERIC)
     values = _values({**known, **(detail or {})})
+    if known.get("setup"):  # a driver knows a setup by its slug alone
+        values["setup"] = known["setup"]
     return Cause(
         key=key,
         headline=str(row.headline),

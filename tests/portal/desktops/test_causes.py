@@ -66,3 +66,9 @@ def test_it_never_shows_a_key_that_it_does_not_know() -> None:
 def test_it_does_not_offer_to_repeat_what_can_never_work() -> None:
     assert not causes.worded("spec_rejected").retry
     assert causes.worded("desktop_died").retry
+
+
+def test_a_setup_is_called_by_its_title_and_not_by_the_drivers_slug() -> None:
+    cause = causes.worded("setup_not_here", {"setup": "long-lens"}, setup="Long Lens")
+    assert cause.why.startswith("Long Lens has to be brought here first")
+    assert causes.worded("setup_not_here", {"setup": "long-lens"}).why.startswith("long-lens ")
