@@ -9,9 +9,9 @@ from tests.browsing import until_running
 PREPARING_S = 600.0  # gigabytes, on a slow line
 
 
-def launch_and_watch(page: Page, url: str, setup: str) -> list[str]:
+def launch_and_watch(page: Page, url: str, setup: str, *, plan: str = "aigc-a4000") -> list[str]:
     """Launches, and answers what the page said of its preparation until the desktop ran."""
-    page.goto(f"{url}/desktops/new/?plan=aigc-a4000&setup={setup}")
+    page.goto(f"{url}/desktops/new/?plan={plan}&setup={setup}")
     page.locator("[data-order-button]").click()
     page.wait_for_url("**/desktops/*-*-*-*-*/")
     said: list[str] = []

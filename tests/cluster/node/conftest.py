@@ -11,7 +11,7 @@ from images import build as desktop_image
 from tests.cluster import build
 from tests.cluster.node import world
 from tests.cluster.node.passing import Elsewhere
-from tests.cluster.node.scene import IMAGE, node, platform, scene
+from tests.cluster.node.scene import IMAGE, REGISTRY, node, platform, scene
 
 __all__ = ["node", "platform", "scene"]
 
@@ -21,6 +21,15 @@ _elsewhere = pytest.StashKey[Elsewhere]()
 
 def _ours(session: pytest.Session) -> Iterator[pytest.Item]:
     return (item for item in session.items if HERE in item.path.parents)
+
+
+def _further(session: pytest.Session) -> list[Path]:
+    """Images of the setups that some of these tests are marked to need."""
+    wanted = {mark.args[0] for one in _ours(session) for mark in one.iter_markers("image")}
+    return [
+        desktop_image.archive(setup, name=desktop_image.name_of(setup, REGISTRY))
+        for setup in sorted(wanted)
+    ]
 
 
 @pytest.hookimpl(trylast=True)
@@ -44,13 +53,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     if not world.inside() and _elsewhere not in stash and not item.get_closest_marker("skip"):
         try:
             build.build()
-            archive = desktop_image.archive("blank", name=IMAGE)
+            archives = [desktop_image.archive("blank", name=IMAGE), *_further(item.session)]
         except (build.Unavailable, desktop_image.Unavailable) as error:
             for one in _ours(item.session):
                 one.add_marker(pytest.mark.skip(reason=str(error)))
         else:
             tests = [one.nodeid for one in _ours(item.session)]
-            stash[_elsewhere] = Elsewhere(item.config, tests, archive)
+            stash[_elsewhere] = Elsewhere(item.config, tests, archives)
     if world.inside() or item.get_closest_marker("skip"):
         return None
     item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)

@@ -22,7 +22,8 @@ import pytest
 from tests.cluster.node import world
 from tests.running import ROOT
 
-IMAGE = "ATELIER_TEST_IMAGE"  # the desktop's, as an archive: in there is no network to build it
+# Desktops' images, as archives, separated by colons: in there is no network to build them.
+IMAGES = "ATELIER_TEST_IMAGES"
 _PIPE = "ATELIER_TEST_REPORTS"
 # The longest silence: the first build of the image, and of what a cluster takes.
 SILENT_S = 1200.0
@@ -31,7 +32,7 @@ SILENT_S = 1200.0
 class Elsewhere:
     """One run of all these tests in there."""
 
-    def __init__(self, config: pytest.Config, tests: list[str], image: Path) -> None:
+    def __init__(self, config: pytest.Config, tests: list[str], images: list[Path]) -> None:
         self.config = config
         self._output = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as this
         read, write = os.pipe()
@@ -39,7 +40,7 @@ class Elsewhere:
         self._child = subprocess.Popen(
             [sys.executable, "-m", "tests.cluster.node.guardian", *words, "-n", "0", *tests],
             cwd=ROOT,
-            env=_environment() | {_PIPE: str(write), IMAGE: str(image)},
+            env=_environment() | {_PIPE: str(write), IMAGES: os.pathsep.join(map(str, images))},
             stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=subprocess.STDOUT,

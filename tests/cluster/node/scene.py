@@ -43,7 +43,7 @@ def node() -> Iterator[RealNode]:
     with ControlPlane(api_server_flags=flags) as plane:
         node = RealNode(plane, cgroup=world.inside())
         storage.start(plane, folder=node.disks)
-        node.start(Path(os.environ[passing.IMAGE]))
+        node.start(*map(Path, os.environ[passing.IMAGES].split(os.pathsep)))
         yield node
 
 

@@ -1,0 +1,1 @@
+../studio/make_practice_model.py
