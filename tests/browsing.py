@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.running import eventually
@@ -85,6 +85,13 @@ def open_desktop(page: Page) -> Page:
     until_painted(desk)
     until_listening(desk)
     return desk
+
+
+def inside(desk: Page) -> Frame:
+    """The streamer's own page, which lies in a frame below the bar."""
+    frame = desk.locator("#stream").element_handle().content_frame()
+    assert frame is not None
+    return frame
 
 
 def until_painted(desk: Page, *, seconds: float = 30) -> None:

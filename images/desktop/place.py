@@ -165,9 +165,7 @@ def start_streamer() -> int:
         "--command-enabled=false", "--enable-sharing=false", "--second-screen=false",
         "--file-manager-path", str(HOME), "--file-transfers", "upload,download",
         "--enable-clipboard", "true", "--ui-title", "Atelier", "--ui-show-logo=false",
-        "--ui-sidebar-show-apps=false", "--ui-sidebar-show-gamepads=false",
-        "--ui-sidebar-show-sharing=false", "--ui-sidebar-show-webcam=false",
-        "--ui-sidebar-show-gaming-mode=false",
+        "--ui-show-sidebar=false",  # the page around it has a bar of its own
     ]  # fmt: skip
     env = environment(
         SELKIES_BASIC_AUTH_PASSWORD=SECRET,

@@ -1,4 +1,11 @@
-"""What the gateway asks, and nobody else can: redeem, authorize, check. JSON in, JSON out."""
+"""What the gateway asks, and nobody else can. JSON in, JSON out.
+
+redeem, authorize and check are about being let in; state, stop and extend are what the bar over a
+desktop shows and does. Those act as the session's person, with the same permissions as the
+portal's own pages, and on the one desktop that the session is for: the browser sends them from an
+origin that the desktop's own programs can speak from, so nothing may be asked here that somebody
+inside a desktop could not be trusted with (see `portal.access.gateway.bar`).
+"""
 
 from __future__ import annotations
 
@@ -12,8 +19,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from portal.access import sessions, signing, tickets
+from portal.access import sessions, signing, state, tickets
 from portal.access.hosts import Desk
+from portal.accounts.permissions import Forbidden
+from portal.desktops import actions
 
 BODY_MAX = 256 * 1024
 SESSIONS_MAX = 1000
@@ -81,6 +90,7 @@ def authorize(asked: Asked) -> Answer:
         "upstream": entry.upstream,
         "secret": entry.route.secret,
         "generation": entry.route.generation,
+        "title": state.app_title(desk),
     }
 
 
@@ -91,3 +101,56 @@ def check(asked: Asked) -> Answer:
     if len(hashes) > SESSIONS_MAX:
         raise ValueError("too many at once")
     return 200, {"valid": sorted(sessions.entries(hashes))}
+
+
+# --- The bar ------------------------------------------------------------------------------------
+
+
+def _of_the_stream(asked: Asked) -> sessions.Whose | Answer:
+    """Whose session this is; an app's page has no bar, and no business here."""
+    hash, desk = _hash(asked["session"]), _desk(asked)
+    whose = sessions.person(hash)
+    if whose is None:
+        return 401, {"error": "no_session"}
+    if desk.app or (whose.session.desktop_id, whose.session.app) != (desk.id, ""):
+        return 404, {"error": "another_desktop"}
+    return whose
+
+
+@for_the_gateway
+def told(asked: Asked) -> Answer:
+    """{session, desktop, app} → what the bar shows; also while the desktop rests."""
+    whose = _of_the_stream(asked)
+    if not isinstance(whose, sessions.Whose):
+        return whose
+    seen = state.of(whose)
+    return (200, seen) if seen else (404, {"error": "no_such_desktop"})
+
+
+@for_the_gateway
+def stop(asked: Asked) -> Answer:
+    """{session, desktop, app} → the state after it; 409 where it cannot be done now."""
+    whose = _of_the_stream(asked)
+    if not isinstance(whose, sessions.Whose):
+        return whose
+    if not sessions.leads(whose.session):
+        # Of an earlier launch: a forgotten tab must not stop the one that runs now.
+        return 409, {"error": "not_open"}
+    try:
+        actions.stop(whose.actor, whose.session.desktop_id)
+    except Forbidden:
+        return 403, {"error": "forbidden"}
+    except actions.NotFound:
+        return 404, {"error": "no_such_desktop"}
+    except actions.Refused as refusal:
+        return 409, {"error": refusal.code}
+    return 200, state.of(whose) or {}
+
+
+@for_the_gateway
+def extend(asked: Asked) -> Answer:
+    """{session, desktop, app} → the state after it. Nothing stops by itself yet: always 409."""
+    whose = _of_the_stream(asked)
+    if not isinstance(whose, sessions.Whose):
+        return whose
+    return 409, {"error": "nothing_to_extend"}

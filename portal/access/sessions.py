@@ -30,6 +30,14 @@ KEPT = timedelta(days=1)  # after it ended, for whoever looks into what happened
 
 
 @dataclass(frozen=True)
+class Whose:
+    """A session, and who it is; whatever their desktop does."""
+
+    session: DesktopSession
+    actor: Actor
+
+
+@dataclass(frozen=True)
 class Entry:
     """A session that holds now, and where it leads."""
 
@@ -77,6 +85,29 @@ def create(ticket: Ticket) -> tuple[DesktopSession, str]:
 def entries(hashes: Collection[str]) -> dict[str, Entry]:
     """Those that hold now, by hash. A handful of queries, however many are asked for."""
     now = timezone.now()
+    standing = _people(hashes, now)
+    routes = desktops.routes({one.session.desktop_id for one in standing})
+    found = {}
+    for one in standing:
+        route = routes.get(one.session.desktop_id)
+        if route is not None and _leads(one.session, route):
+            found[one.session.hash] = Entry(one.session, route)
+    _note_seen([entry.session for entry in found.values()], now)
+    return found
+
+
+def person(hash: str) -> Whose | None:
+    """Whose session it is, as long as they may, even while the desktop rests or starts anew."""
+    return next(iter(_people([hash], timezone.now())), None)
+
+
+def leads(session: DesktopSession) -> bool:
+    """Whether it still opens something: its launch runs."""
+    route = desktops.route(session.desktop_id)
+    return route is not None and _leads(session, route)
+
+
+def _people(hashes: Collection[str], now: datetime) -> list[Whose]:
     asked = list(
         DesktopSession.objects.select_related("user", "tenant", "api_token").filter(
             hash__in=hashes,
@@ -87,15 +118,8 @@ def entries(hashes: Collection[str]) -> dict[str, Entry]:
     )
     standing = list(_standing(asked, now))
     # What fell for good stays down, even if somebody is invited anew or logs in again.
-    _revoke({one.id for one in asked} - {one.id for one in standing}, now)
-    routes = desktops.routes({one.desktop_id for one in standing})
-    found = {}
-    for session in standing:
-        route = routes.get(session.desktop_id)
-        if route is not None and _leads(session, route):
-            found[session.hash] = Entry(session, route)
-    _note_seen([entry.session for entry in found.values()], now)
-    return found
+    _revoke({one.id for one in asked} - {one.session.id for one in standing}, now)
+    return standing
 
 
 def _leads(session: DesktopSession, route: Route) -> bool:
@@ -106,7 +130,7 @@ def _leads(session: DesktopSession, route: Route) -> bool:
     )
 
 
-def _standing(asked: list[DesktopSession], now: datetime) -> Iterable[DesktopSession]:
+def _standing(asked: list[DesktopSession], now: datetime) -> Iterable[Whose]:
     """Those whose person still may, whatever the desktop does."""
     members = {
         (one.user_id, one.tenant_id): one
@@ -126,7 +150,7 @@ def _standing(asked: list[DesktopSession], now: datetime) -> Iterable[DesktopSes
             continue
         actor = Actor(session.user, session.tenant, member.role, "gateway", session.api_token)
         if may(actor, "desktop.open"):
-            yield session
+            yield Whose(session, actor)
 
 
 def _logged_in(hashes: set[str], now: datetime) -> set[str]:

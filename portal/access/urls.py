@@ -12,4 +12,7 @@ urlpatterns = [
     path("internal/redeem", internal.redeem, name="redeem"),
     path("internal/authorize", internal.authorize, name="authorize"),
     path("internal/check", internal.check, name="check"),
+    path("internal/state", internal.told, name="state"),
+    path("internal/stop", internal.stop, name="stop"),
+    path("internal/extend", internal.extend, name="extend"),
 ]

@@ -194,10 +194,11 @@ def click_to_frame(page: Page) -> float:
 
 
 def first_frame(desk: Page) -> float:
-    try:
-        return float(desk.evaluate("window.firstFrame || 0"))
+    try:  # the picture is in a frame of the page
+        seen = [float(one.evaluate("window.firstFrame || 0")) for one in desk.frames]
     except Exception:  # between the portal's page and the desktop's
         return 0.0
+    return max(seen)
 
 
 # --- The platform itself -------------------------------------------------------------------------

@@ -183,7 +183,7 @@ def test_size_clipboard_and_files_cross_over(page: Page, platform: Platform) -> 
     origin = desk.evaluate("location.origin")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=origin)
     desk.evaluate("navigator.clipboard.writeText('echo carried >carried.txt')")
-    desk.evaluate("window.dispatchEvent(new Event('focus'))")
+    browsing.inside(desk).evaluate("window.dispatchEvent(new Event('focus'))")
 
     def pasted() -> bool:
         desk.mouse.click(TERMINAL[0] + 200, TERMINAL[1] + 150)

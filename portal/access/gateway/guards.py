@@ -35,6 +35,22 @@ class Way:
             return heard["Sec-Fetch-Mode"] == "navigate"
         return "text/html" in heard.get("Accept", "")
 
+    @property
+    def opens(self) -> bool:
+        """A window of its own is opened on the desktop itself: it gets our page around it.
+
+        The frame in that page asks for another address, so that where browsers do not say what
+        they want it for, no bar stands within a bar.
+        """
+        heard = self.request.headers
+        if self.socket or self.desk.app or self.raw != "/":
+            return False
+        if self.request.method not in ("GET", "HEAD"):
+            return False
+        if "Sec-Fetch-Dest" in heard:
+            return heard["Sec-Fetch-Dest"] == "document"
+        return self.navigates
+
 
 def from_itself(way: Way) -> bool:
     """Nobody else's page may act here with the cookie that the browser holds.
@@ -49,6 +65,13 @@ def from_itself(way: Way) -> bool:
         # With our referrer policy a form's Origin is `null`; the browser's own word counts more.
         return site == "same-origin" if site else origin in ([], [way.own])
     return site in ("", "same-origin", "none") or heard.get("Sec-Fetch-Mode") == "navigate"
+
+
+def from_own_page(way: Way) -> bool:
+    """For our own verbs: the desk's very origin, said by the browser. No guessing."""
+    heard = way.request.headers
+    own = heard.getall("Origin", []) == [way.own]
+    return own and heard.get("Sec-Fetch-Site", "same-origin") == "same-origin"
 
 
 def is_ours(raw: str) -> bool:

@@ -14,6 +14,7 @@ from aiohttp import web
 from portal.access.gateway.headers import ours
 
 TRY_AGAIN_S = 5
+STARTS_WITHIN_S = 2
 STYLE = (
     ":root{color-scheme:light dark;--wall:#F4F0E8;--text:#1C1915;--soft:#574F45;--go:#2237C3;"
     "--on:#FDFBF7}@media(prefers-color-scheme:dark){:root{--wall:#0E1016;--text:#EFEAE0;"
@@ -41,6 +42,10 @@ WORDS: dict[str, tuple[tuple[str, str, str], tuple[str, str, str]]] = {
         ("The desktop does not answer", "It may have been stopped, or is starting again; its page tells which. We keep trying.", "To the desktop's page"),
         ("桌面没有回应", "它可能已停止，或正在重新启动，桌面的页面会告诉你。我们会继续尝试。", "前往桌面页面"),
     ),
+    "starting": (
+        ("{title} is starting", "The desktop is there, its app not yet. This page opens it as soon as it answers.", "To the desktop's page"),
+        ("{title} 正在启动", "桌面已就绪，应用还没有。应用一有回应，这个页面就会打开它。", "前往桌面页面"),
+    ),
     "blind": (
         ("We cannot check your way in right now", "Atelier itself does not answer. Your desktop goes on with its work, and we keep trying.", "To the desktop's page"),
         ("暂时无法确认你的入口", "Atelier 暂时没有回应。你的桌面仍在运行，我们会继续尝试。", "前往桌面页面"),
@@ -52,15 +57,18 @@ WORDS: dict[str, tuple[tuple[str, str, str], tuple[str, str, str]]] = {
 }  # fmt: skip
 
 
-def page(status: int, key: str, *, language: str, link: str) -> web.Response:
-    """One of the pages above."""
+def page(status: int, key: str, *, language: str, link: str, title: str = "") -> web.Response:
+    """One of the pages above. `title` is of the app that is waited for."""
     chinese = speaks_chinese(language)
     headline, text, word = WORDS[key][1 if chinese else 0]
+    headline = headline.replace("{title}", html.escape(title))
     document = (
         f'<!doctype html><html lang="{"zh-Hans" if chinese else "en"}"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{headline} · Atelier</title><style>{STYLE}</style>"
-        f'<main><h1>{headline}</h1><p>{text}</p><a href="{html.escape(link)}">{word}</a></main>'
+        f"<main><h1>{headline}</h1><p>{text}</p>"
+        # The whole window goes there, also from the frame within the bar's page.
+        f'<a href="{html.escape(link)}" target="_top">{word}</a></main>'
     )
     answer = web.Response(
         status=status,
@@ -69,11 +77,11 @@ def page(status: int, key: str, *, language: str, link: str) -> web.Response:
         headers=ours(),
     )
     answer.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; frame-ancestors 'none'; "
+        f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; frame-ancestors 'self'; "
         "base-uri 'none'; form-action 'none'"
     )
     if status >= 500:
-        answer.headers["Refresh"] = str(TRY_AGAIN_S)
+        answer.headers["Refresh"] = str(STARTS_WITHIN_S if key == "starting" else TRY_AGAIN_S)
     return answer
 
 

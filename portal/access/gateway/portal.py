@@ -18,9 +18,13 @@ from portal.access.hosts import Desk
 
 # With a look at open connections every two seconds, a right that ended is gone within five.
 REMEMBERED_S = 3.0
+# A page that asks without pause costs the portal one question a second.
+STATE_REMEMBERED_S = 1.0
 ASK_WITHIN_S = 4.0
 MOST_REMEMBERED = 10_000
 MOST_AT_ONCE = 1000
+
+State = dict[str, Any]
 
 
 def digest(secret: str) -> str:
@@ -34,10 +38,11 @@ class PortalAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """Where to go, and the secret to say there."""
+    """Where to go, the secret to say there, and what an app is called."""
 
     upstream: str
     secret: str
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Portal:
         self.settings = settings
         self.host = urlsplit(settings.portal_origin).netloc
         self.grants: dict[tuple[str, Desk], tuple[float, Grant]] = {}
+        self.states: dict[tuple[str, Desk], tuple[float, State]] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -73,18 +79,49 @@ class Portal:
         known = self.grants.get((session, desk))
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        asked = {"session": digest(session), "desktop": str(desk.id), "app": desk.app}
-        status, told = await self._ask("/internal/authorize", asked)
+        status, told = await self._ask("/internal/authorize", self._about(session, desk))
         if status in (401, 404):
             self.grants.pop((session, desk), None)
             return Denied(status)
         if status != 200:
             raise PortalAway(f"authorize: {status}")
-        grant = Grant(_text(told, "upstream"), str(told.get("secret", "")))
+        secret, title = str(told.get("secret", "")), str(told.get("title", ""))
+        grant = Grant(_text(told, "upstream"), secret, title)
         if len(self.grants) >= MOST_REMEMBERED:
             self.grants.clear()
         self.grants[session, desk] = (time.monotonic() + REMEMBERED_S, grant)
         return grant
+
+    async def state(self, session: str, desk: Desk) -> State | Denied:
+        """What the bar shows. PortalAway."""
+        known = self.states.get((session, desk))
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        status, told = await self._ask("/internal/state", self._about(session, desk))
+        if status in (401, 404):
+            return Denied(status)
+        if status != 200:
+            raise PortalAway(f"state: {status}")
+        self._keep(session, desk, told)
+        return told
+
+    async def act(self, verb: str, session: str, desk: Desk) -> tuple[int, State]:
+        """`stop` or `extend`, by the session's person; status and what is told. PortalAway."""
+        self.states.pop((session, desk), None)
+        status, told = await self._ask(f"/internal/{verb}", self._about(session, desk))
+        if status not in (200, 401, 403, 404, 409):
+            raise PortalAway(f"{verb}: {status}")
+        if status == 200:
+            self._keep(session, desk, told)
+        return status, told
+
+    def _about(self, session: str, desk: Desk) -> dict[str, Any]:
+        return {"session": digest(session), "desktop": str(desk.id), "app": desk.app}
+
+    def _keep(self, session: str, desk: Desk, told: State) -> None:
+        if len(self.states) >= MOST_REMEMBERED:
+            self.states.clear()
+        self.states[session, desk] = (time.monotonic() + STATE_REMEMBERED_S, told)
 
     async def still_valid(self, sessions: Iterable[str]) -> set[str]:
         """Which of these may go on. PortalAway."""
@@ -100,8 +137,9 @@ class Portal:
         return live
 
     def forget(self, session: str) -> None:
-        for key in [key for key in self.grants if key[0] == session]:
-            del self.grants[key]
+        for known in (self.grants, self.states):
+            for key in [key for key in known if key[0] == session]:
+                del known[key]  # type: ignore[attr-defined]
 
     async def _ask(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         body = json.dumps(asked).encode()

@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import web
 
 from portal.access import hosts
-from portal.access.gateway import exchange, guards, headers, pages, sockets
+from portal.access.gateway import bar, exchange, guards, headers, pages, sockets
 from portal.access.gateway.guards import Way
 from portal.access.gateway.live import Live, TooMany
 from portal.access.gateway.portal import Denied, Grant, Portal, PortalAway
@@ -23,6 +23,8 @@ HEALTH = "/healthz"
 TICKET_BODY_MOST = 4096
 TICKET_WITHIN_S = 10.0
 FORM = "application/x-www-form-urlencoded"
+VERBS = {f"{guards.OURS}/{verb}": verb for verb in ("stop", "extend")}
+STATE = f"{guards.OURS}/state"
 
 
 class Gateway:
@@ -62,10 +64,81 @@ class Gateway:
         own = hosts.origin(self.settings.desk_origin, desk)
         way = Way(request, desk, raw, own, socket=sockets.is_upgrade(request))
         if guards.is_ours(raw):
-            if raw == f"{guards.OURS}/enter" and request.method == "POST" and not way.socket:
-                return await self._enter(way)
-            return self._plain(404, "not found")
+            return await self._ours(way)
+        if way.opens:
+            return await self._bar(way)
         return await self._through(way)
+
+    # --- What is ours ---------------------------------------------------------------------------
+
+    async def _ours(self, way: Way) -> web.StreamResponse:
+        raw, method, app = way.raw, way.request.method, way.desk.app
+        if not way.socket:
+            if method == "POST" and raw == f"{guards.OURS}/enter":
+                return await self._enter(way)
+            if method == "POST" and raw in VERBS and not app:
+                return await self._act(way, VERBS[raw])
+            if method == "GET" and raw == STATE and not app:
+                return await self._state(way)
+            if method in ("GET", "HEAD") and not app and (found := bar.file(raw)):
+                return found
+        return self._plain(404, "not found")
+
+    async def _bar(self, way: Way) -> web.StreamResponse:
+        """Our own page around the stream, if there is one to be seen."""
+        session = headers.cookie(way.request.headers.getall("Cookie", []))
+        if not session:
+            return self._no_session(way)
+        try:
+            told = await self.portal.state(session, way.desk)
+        except PortalAway as error:
+            return self._blind(way, error)
+        if isinstance(told, Denied) and told.status == 404:
+            return self._unknown(way.request, 404)
+        if isinstance(told, Denied) or not told.get("open"):
+            return self._no_session(way)
+        language = str(told.get("language") or way.request.headers.get("Accept-Language", ""))
+        return bar.page(
+            told,
+            own=way.own,
+            chinese=pages.speaks_chinese(language),
+            portal_page=self._desk_page(way.desk),
+        )
+
+    async def _state(self, way: Way) -> web.StreamResponse:
+        """What the bar shows, asked for every few seconds."""
+        session = headers.cookie(way.request.headers.getall("Cookie", []))
+        if not guards.from_itself(way):
+            return self._plain(403, "wrong origin")
+        if not session:
+            return self._plain(401, "denied")
+        try:
+            told = await self.portal.state(session, way.desk)
+        except PortalAway as error:
+            return self._blind(way, error)
+        if isinstance(told, Denied):
+            return self._plain(told.status, "denied")
+        return web.json_response(told, headers=headers.ours())
+
+    async def _act(self, way: Way, verb: str) -> web.StreamResponse:
+        """One of the bar's verbs; see `bar` for who can say them."""
+        if not guards.from_own_page(way):
+            log.info("bar.foreign verb=%s desktop=%s", verb, way.desk.id)
+            return self._plain(403, "wrong origin")
+        session = headers.cookie(way.request.headers.getall("Cookie", []))
+        if not session:
+            return self._plain(401, "denied")
+        try:
+            with self.live.held(session):
+                status, told = await self.portal.act(verb, session, way.desk)
+        except PortalAway as error:
+            return self._blind(way, error)
+        except TooMany:
+            return self._plain(429, "too much at once")
+        if status != 200:
+            return self._plain(status, "refused")
+        self.portal.forget(session)  # what was open may not be any more
+        return web.json_response(told, headers=headers.ours())
 
     # --- The way in -----------------------------------------------------------------------------
 
@@ -127,6 +200,9 @@ class Gateway:
             # A desktop that died may be back elsewhere: ask anew next time.
             self.portal.forget(session)
             log.info("desktop.away desktop=%s error=%r", way.desk.id, error)
+            if way.desk.app and isinstance(error, aiohttp.ClientConnectionError):
+                # The desktop runs, or we would not have been told where: the app is not up yet.
+                return self._page(way, 503, "starting", title=grant.title or way.desk.app)
             return self._page(way, 502, "away")
 
     async def _carry(self, way: Way, session: str, grant: Grant) -> web.StreamResponse:
@@ -172,7 +248,8 @@ class Gateway:
 
     def _no_session(self, way: Way) -> web.StreamResponse:
         """People are shown the way to the desktop's page; programs are told 401."""
-        if way.navigates and way.request.method in ("GET", "HEAD"):
+        framed = way.request.headers.get("Sec-Fetch-Dest", "document") != "document"
+        if way.navigates and not framed and way.request.method in ("GET", "HEAD"):
             answer = web.Response(status=303, headers=headers.ours())
             answer.headers["Location"] = self._desk_page(way.desk)
             return answer
@@ -194,12 +271,13 @@ class Gateway:
     def _plain(self, status: int, word: str) -> web.Response:
         return pages.plain(status, word)
 
-    def _page(self, way: Way, status: int, key: str) -> web.Response:
+    def _page(self, way: Way, status: int, key: str, *, title: str = "") -> web.Response:
         if not way.navigates:
             return self._plain(status, key)
         return pages.page(
             status,
             key,
+            title=title,
             language=way.request.headers.get("Accept-Language", ""),
             link=self._desk_page(way.desk),
         )

@@ -6,6 +6,7 @@ import re
 import uuid
 
 import pytest
+from aiohttp import web
 
 from portal.access.hosts import Desk
 from tests.portal.access.world import World, digest
@@ -200,8 +201,29 @@ def test_a_yes_is_remembered_for_seconds_only_through(world: World) -> None:
 def test_a_desktop_that_is_away_is_a_page_of_its_own_through(world: World) -> None:
     world.background.run(world.desktop.stop())
     assert world.ask().status == 502
-    page = world.ask(more=[*PAGE, ("Accept-Language", "zh-CN")])
+    page = world.ask("GET", "/?stream", more=[*PAGE, ("Accept-Language", "zh-CN")])
     assert page.status == 502 and "桌面没有回应" in page.text
+
+
+def test_an_app_that_is_not_up_yet_is_waited_for_through(world: World) -> None:
+    world.let_in("inside", world.app)
+    asked = {"desk": world.app, "cookie": world.cookie("inside")}
+
+    async def not_yet(request: web.BaseRequest) -> web.StreamResponse:
+        # Its socket is there from the start; whoever is behind it hangs up.
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    world.desktop.answer = not_yet
+    page = world.ask(**asked, more=PAGE)
+    assert page.status == 503 and "WebUI is starting" in page.text and page.get("Refresh")
+    assert "WebUI 正在启动" in world.ask(**asked, more=[*PAGE, ("Accept-Language", "zh")]).text
+    assert world.ask(**asked).text == "starting\n"
+    world.background.run(world.desktop.stop())
+    assert "WebUI is starting" in world.ask(**asked, more=PAGE).text
+    world.portal.sessions.clear()
+    eventually(lambda: world.ask(**asked, more=PAGE).status == 303, what="the desktop is gone")
 
 
 def test_a_mistake_of_ours_is_logged_and_lets_nobody_in(

@@ -186,9 +186,11 @@ def test_a_browser_hears_nothing_that_acts_elsewhere(world: World, app: bool) ->
     assert reply.get("X-Robots-Tag") == ["noindex"]
     assert reply.get("Cross-Origin-Resource-Policy") == ["same-origin"]
     assert reply.get("Cross-Origin-Opener-Policy") == ["same-origin-allow-popups"]
+    own = "" if app else "'self' "
     assert reply.get("Content-Security-Policy") == [
         "script-src 'self'",
-        f"frame-ancestors {world.settings.portal_origin}",
+        # The stream lies in our own page; an app's page in none but the portal's.
+        f"frame-ancestors {own}{world.settings.portal_origin}",
     ]
     assert reply.get("X-Own") == ["kept"] and reply.get("ETag") == ['"1"']
 

@@ -1,5 +1,8 @@
 """Real Chromium: what a hostile desktop's page can do to the portal and to other desktops.
 
+It lies in a frame of our own page, on the same origin, so it speaks for that page as well; and it
+may fill a window of its own.
+
 The portal is the real one, so are the gateway and its questions; only the desktops are pretended,
 and serve whatever a test wants them to.
 """
@@ -16,7 +19,7 @@ import pytest
 from aiohttp import web
 from django.conf import settings
 from django.core.signals import request_started
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Frame, Page
 
 from portal.access.hosts import Desk
 from portal.access.models import DesktopSession
@@ -67,6 +70,15 @@ class Estate:
             page.locator("form[action$='/open/'] button").first.click()
         opened.value.wait_for_url(self.address(desktop) + "/")
         return opened.value
+
+    def enter(self, page: Page, desktop: Desktop) -> Frame:
+        """The desktop's own page, inside of ours."""
+        tab = self.open(page, desktop)
+        frame = tab.locator("#stream").element_handle().content_frame()
+        assert frame is not None
+        frame.wait_for_selector("h1")
+        assert frame.title() == "A desktop"
+        return frame
 
     def logged_in(self, page: Page) -> bool:
         answer = page.goto(f"{self.portal}/desktops/")
@@ -134,7 +146,7 @@ def test_the_way_in_leaves_no_trace(
 ) -> None:
     page = estate.log_in(alices)
     desk = estate.open(page, first)
-    assert desk.title() == "A desktop"
+    assert desk.title() == "First · Atelier"
     (cookie,) = [one for one in alices.cookies(desk.url) if one["name"] == "__Host-desk"]
     assert cookie["httpOnly"] and cookie["secure"] and cookie["sameSite"] == "Lax"
     assert cookie["domain"] == estate.world.host(Desk(first.id)).split(":")[0]
@@ -155,7 +167,7 @@ def test_a_desktops_page_cannot_touch_the_portal(
     estate: Estate, alices: BrowserContext, first: Desktop, second: Desktop
 ) -> None:
     page = estate.log_in(alices)
-    desk = estate.open(page, first)
+    desk = estate.enter(page, first)
     estate.to_portal.clear()
     for credentials, mode in (("include", "cors"), ("include", "no-cors")):
         read = desk.evaluate(
@@ -194,7 +206,7 @@ def test_a_desktops_page_cannot_reach_another_desktop(
     estate: Estate, alices: BrowserContext, first: Desktop, second: Desktop
 ) -> None:
     page = estate.log_in(alices)
-    desk, _other = estate.open(page, first), estate.open(page, second)
+    desk, _other = estate.enter(page, first), estate.enter(page, second)
     before = len(estate.heard_by(second))
     target = estate.address(second)
     for mode in ("cors", "no-cors"):
@@ -218,7 +230,7 @@ def test_tossed_cookies_land_nowhere(
     estate: Estate, alices: BrowserContext, first: Desktop
 ) -> None:
     page = estate.log_in(alices)
-    desk = estate.open(page, first)
+    desk = estate.enter(page, first)
     names = [settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, "sessionid", "__Host-desk"]
     desk.evaluate(
         """(names) => {
@@ -236,7 +248,7 @@ def test_tossed_cookies_land_nowhere(
     assert not any("evil" in one.get("HTTP_COOKIE", "") for one in estate.to_portal)
     assert not any("junk" in one.get("HTTP_COOKIE", "") for one in estate.to_portal)
     # Its own door may be spoilt by its own page; nothing worse than having to come in anew.
-    assert estate.open(page, first).title() == "A desktop"
+    assert estate.enter(page, first)
 
 
 def test_a_listener_on_another_port_cannot_use_the_desks_cookie(
@@ -278,7 +290,7 @@ def test_logging_out_closes_what_is_open_in_five_seconds(
     estate: Estate, alices: BrowserContext, first: Desktop
 ) -> None:
     page = estate.log_in(alices)
-    desk = estate.open(page, first)
+    desk = estate.enter(page, first)
     desk.evaluate(
         """(address) => new Promise((opened) => {
             const socket = new WebSocket(address);
@@ -295,8 +307,8 @@ def test_logging_out_closes_what_is_open_in_five_seconds(
     assert desk.evaluate("window.ended") == 4401
     assert time.monotonic() - begun < 5
     # And the way back in is the portal's door.
-    desk.goto(estate.address(first) + "/")
-    assert desk.url.startswith(f"{estate.portal}/accounts/login/")
+    desk.page.goto(estate.address(first) + "/")
+    assert desk.page.url.startswith(f"{estate.portal}/accounts/login/")
 
 
 def test_a_stranger_finds_nothing(

@@ -111,7 +111,12 @@ def test_the_gateway_redeems_authorizes_and_checks(
     assert ask("redeem", {"ticket": sessions.digest(ticket), **desk}).status_code == 410
     told = ask("authorize", {"session": hash, **desk})
     assert told.status_code == 200 and "no-store" in told.headers["Cache-Control"]
-    assert told.json() == {"upstream": "unix:/nowhere", "secret": desktop.secret, "generation": 1}
+    assert told.json() == {
+        "upstream": "unix:/nowhere",
+        "secret": desktop.secret,
+        "generation": 1,
+        "title": "",
+    }
     assert ask("authorize", {"session": hash, **desk, "app": "webui"}).status_code == 404
     other = {"session": hash, "desktop": str(uuid4()), "app": ""}
     assert ask("authorize", other).status_code == 404

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,21 @@ T = TypeVar("T")
 KEY = "the gateway's key, in tests"
 SECRET = "the desktop's own secret"
 BASIC = "Basic " + base64.b64encode(f"desk:{SECRET}".encode()).decode()
+
+# What the bar is told while nothing is charged and nothing stops by itself.
+STATE: dict[str, Any] = {
+    "name": "Rain",
+    "status": "running",
+    "open": True,
+    "language": "en",
+    "now": "",
+    "since": "2026-01-01T00:00:00+00:00",
+    "apps": [{"name": "webui", "title": "WebUI"}],
+    "cost": None,
+    "idle": None,
+    "may": {"stop": True, "extend": False},
+    "notices": [],
+}
 
 
 class Background:
@@ -126,13 +142,16 @@ class EchoDesktop:
 
 @dataclass
 class FakePortal:
-    """Answers the gateway's three questions out of two dicts; can be slow, broken or away."""
+    """Answers the gateway's questions out of a few dicts; can be slow, broken or away."""
 
     upstream: str = ""
     tickets: dict[str, tuple[Desk, str]] = field(default_factory=dict)  # hash → desk, session
     sessions: dict[str, Desk] = field(default_factory=dict)  # hash → desk
     asked: list[str] = field(default_factory=list)
     trouble: str = ""  # "", "500", "hangs", "nonsense"
+    state: dict[str, Any] = field(default_factory=lambda: dict(STATE))
+    acted: list[str] = field(default_factory=list)
+    refuses: int = 0  # what stop and extend are answered, if not done
     _runner: web.ServerRunner | None = None
     port: int = 0
 
@@ -180,7 +199,23 @@ class FakePortal:
             return 401, {"error": "no_session"}
         if found != desk:
             return 404, {"error": "another_desktop"}
-        return 200, {"upstream": self.upstream, "secret": SECRET, "generation": 1}
+        if path in ("/internal/stop", "/internal/extend"):
+            return self._act(path.rsplit("/", 1)[-1])
+        if path == "/internal/state":
+            return 200, self.state | {"now": datetime.now(UTC).isoformat()}
+        told = {"upstream": self.upstream, "secret": SECRET, "generation": 1}
+        return 200, told | {"title": "WebUI" if desk.app else ""}
+
+    def _act(self, verb: str) -> tuple[int, dict[str, Any]]:
+        if self.refuses:
+            return self.refuses, {"error": "refused"}
+        self.acted.append(verb)
+        if verb == "stop":
+            self.state |= {"status": "stopping", "open": False}
+        else:
+            later = datetime.now(UTC) + timedelta(minutes=30)
+            self.state |= {"idle": {"stops_at": later.isoformat()}, "notices": []}
+        return 200, self.state | {"now": datetime.now(UTC).isoformat()}
 
 
 def digest(secret: str) -> str:

@@ -1,0 +1,137 @@
+"""Our own page around a desktop's stream: a bar at its edge, the stream in a frame.
+
+Everything of it lives under `/__gw/`, on the desktop's own origin, because no cookie of the portal
+and no right of the portal's origin may come near a desktop. That has a price, which is paid here
+and must be remembered by whoever adds to it:
+
+**The desktop can be the bar.** Whatever a desktop answers is same-origin with this page: a program
+inside it can serve a script that reaches into the page around it, presses every button, reads
+every answer of `state`, or draws a bar of its own. Origin and Sec-Fetch-Site keep other origins
+out (other desktops, this desktop's own apps, the rest of the world); nothing keeps the desktop
+out. So nothing may be offered here that a desktop must not do to the person who looks at it:
+
+* `state` tells what that person's page about this very desktop tells: its name, its state, what it
+  costs. Nothing of other desktops, of the team, of the wallet or of the session itself.
+* `stop` stops this desktop, as its programs can by ending themselves.
+* `extend` keeps this desktop from stopping when idle, as its programs can by being busy.
+* Both ask for no more than what every role that may open a desktop may do anyway, and the portal
+  decides anew each time, as that person, for the launch that the session was opened for.
+* Anything more (sharing, deleting, money, other desktops) is asked on the portal's own pages.
+
+The content policy allows scripts and styles from our own folder alone; it guards against what gets
+into this page's text, not against the frame.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import mimetypes
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from portal.access.gateway import guards, headers
+
+HERE = Path(__file__).resolve().parent
+STATIC = HERE.parents[2] / "static"
+PREFIX = f"{guards.OURS}/bar"
+# What the frame asks for: the stream's own page, by an address that is not the bar's.
+STREAM = "/?stream"
+
+Words = dict[str, str]
+_SLOT = re.compile(r"\{\{(\w+)(?: ([\w-]+))?\}\}")
+
+
+@cache
+def files() -> dict[str, tuple[bytes, str]]:
+    """All that the page loads, by name: its bytes and their type."""
+    found = [*HERE.glob("*.js"), *HERE.glob("*.css"), STATIC / "mark.svg"]
+    found.append(STATIC / "fonts" / "instrument-sans-latin-standard-normal.woff2")
+    return {path.name: (path.read_bytes(), _type(path)) for path in found}
+
+
+def _type(path: Path) -> str:
+    known = {".js": "text/javascript", ".woff2": "font/woff2"}
+    return known.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "text/plain"
+
+
+@cache
+def version() -> str:
+    """Part of every address: what a browser has kept is what this process would send."""
+    whole = hashlib.sha256()
+    for name, (body, _kind) in sorted(files().items()):
+        whole.update(name.encode() + b"\0" + body)
+    return whole.hexdigest()[:16]
+
+
+@cache
+def words(chinese: bool) -> Words:
+    table: dict[str, list[str]] = json.loads((HERE / "words.json").read_text())
+    return {key: pair[1 if chinese else 0] for key, pair in table.items()}
+
+
+@cache
+def _page(chinese: bool) -> str:
+    """The page in one language, with slots left for what each desktop fills in."""
+    said = words(chinese)
+
+    def fill(found: re.Match[str]) -> str:
+        kind, name = found[1], found[2] or ""
+        if kind == "t":
+            return html.escape(said[name])
+        if kind == "icon":
+            drawing = (STATIC / "icons" / f"{name}.svg").read_text().strip()
+            return drawing.replace("<svg", '<svg class="icon" aria-hidden="true"', 1)
+        if kind == "lang":
+            return "zh-Hans" if chinese else "en"
+        if kind == "base":
+            return f"{PREFIX}/{version()}"
+        return {"stream": STREAM, "words": _data(said)}.get(kind, found[0])
+
+    return _SLOT.sub(fill, (HERE / "page.html").read_text())
+
+
+def _data(value: Any) -> str:
+    """JSON that may stand inside an element: nothing in it ends that."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def page(state: dict[str, Any], *, own: str, chinese: bool, portal_page: str) -> web.Response:
+    """The bar's page, with the state that is known as it is sent."""
+    filled = {
+        "name": html.escape(str(state.get("name", ""))),
+        "portal": html.escape(portal_page),
+        "state": _data(state),
+    }
+    text = _SLOT.sub(lambda found: filled.get(found[1], found[0]), _page(chinese))
+    answer = web.Response(text=text, content_type="text/html", headers=headers.ours())
+    ours = f"{own}{PREFIX}/"
+    answer.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; script-src {ours}; style-src {ours}; font-src {ours}; "
+        f"img-src {ours}; connect-src 'self'; frame-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    )
+    return answer
+
+
+def file(raw: str) -> web.Response | None:
+    """One of our files, the same for everybody; None when there is none of that name.
+
+    Asked for without a session, too: what is in them is in the source, and tells nothing.
+    """
+    folder, _slash, name = raw.removeprefix(f"{PREFIX}/").partition("/")
+    found = files().get(name) if raw.startswith(f"{PREFIX}/") else None
+    if found is None or folder != version():
+        return None
+    answer = web.Response(body=found[0], headers=headers.ours())
+    answer.headers["Content-Type"] = found[1] + (
+        "; charset=utf-8" if found[1].startswith("text/") else ""
+    )
+    answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    return answer

@@ -1,0 +1,98 @@
+// What the gateway tells of this desktop, asked for again and again, and the verbs it takes.
+//
+// Events: "change" (there is a newer state), "lost" (nobody answers; `retryAt` says when it is
+// tried again), "found", "denied" (this person may not be here any more).
+
+const EVERY_MS = 5000;
+const UNSEEN_EVERY_MS = 30000;
+const ANSWERS_WITHIN_MS = 6000;
+const RETRY_MS = [5000, 10000, 15000, 30000];
+
+export class State extends EventTarget {
+  constructor() {
+    super();
+    this.retryAt = 0;
+    this.denied = false;
+    this.failures = 0;
+    this.asking = null;
+    this.timer = 0;
+    this.#take(JSON.parse(document.getElementById("state").textContent));
+    window.addEventListener("online", () => this.look());
+    window.addEventListener("offline", () => this.look());
+    document.addEventListener("visibilitychange", () => document.hidden || this.look());
+  }
+
+  // The server's clock, which every moment in a state is told by.
+  get now() {
+    return Date.now() + this.ahead;
+  }
+
+  get lost() {
+    return this.failures > 0;
+  }
+
+  start() {
+    this.#tell("change");
+    this.#again(EVERY_MS);
+  }
+
+  look() {
+    this.asking ??= this.#ask().finally(() => (this.asking = null));
+    return this.asking;
+  }
+
+  // Whether it was done; the state that follows is told by "change".
+  async act(verb) {
+    try {
+      const answer = await fetch(`/__gw/${verb}`, {
+        method: "POST",
+        signal: AbortSignal.timeout(2 * ANSWERS_WITHIN_MS),
+      });
+      if (!answer.ok) return false;
+      this.#take(await answer.json());
+    } catch {
+      return false;
+    }
+    this.#tell("change");
+    return true;
+  }
+
+  async #ask() {
+    clearTimeout(this.timer);
+    if (this.denied) return;
+    let wait = document.hidden ? UNSEEN_EVERY_MS : EVERY_MS;
+    try {
+      const answer = await fetch("/__gw/state", { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
+      if (answer.ok) this.#take(await answer.json());
+      this.denied = [401, 403, 404].includes(answer.status);
+      // Any answer shows that the way is there; 503 is a portal that rests, not a desktop that does.
+      if (this.lost) this.#found();
+      if (answer.ok) this.#tell("change");
+      if (this.denied) return this.#tell("denied");
+    } catch {
+      wait = RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)];
+      this.retryAt = Date.now() + wait;
+      this.#tell("lost");
+    }
+    this.#again(wait);
+  }
+
+  #found() {
+    this.failures = 0;
+    this.#tell("found");
+  }
+
+  #take(told) {
+    this.current = told;
+    this.ahead = Date.parse(told.now) - Date.now() || 0;
+  }
+
+  #again(wait) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.look(), wait);
+  }
+
+  #tell(name) {
+    this.dispatchEvent(new Event(name));
+  }
+}

@@ -1,0 +1,136 @@
+// What covers the desktop: that it is gone, that the connection is, and the question whether
+// somebody is still there. One at a time, the gravest first.
+
+import { clock, t } from "./words.js";
+
+const place = document.getElementById("veil");
+const card = place.querySelector(".card");
+const title = document.getElementById("veil-title");
+const text = document.getElementById("veil-text");
+const bar = place.querySelector(".left");
+const footer = place.querySelector("footer");
+
+export class Veil {
+  constructor(state, stream, actions) {
+    this.state = state;
+    this.stream = stream;
+    this.actions = actions; // {extend, stop}: ask the gateway
+    this.portal = document.querySelector("a[href^=http]").href;
+    this.kind = "";
+    this.answered = new Set(); // questions that were answered here, by what they were about
+    card.addEventListener("keydown", (event) => this.#keep(event));
+  }
+
+  get shown() {
+    return this.kind !== "";
+  }
+
+  // The bar stays over this one: it says how long there is.
+  get asks() {
+    return this.kind.startsWith("idle");
+  }
+
+  // Once a second, and whenever something changed.
+  update() {
+    const now = this.#wanted();
+    if (now.kind !== this.kind) this.#become(now);
+    if (now.kind) now.fill();
+  }
+
+  #wanted() {
+    const { current, denied, lost } = this.state;
+    if (denied) return this.#gone("denied", "denied");
+    if (!current.open) {
+      const word = { stopping: "stopping", stopped: "stopped" }[current.status] ?? "elsewhere";
+      return this.#gone(word, word);
+    }
+    if (lost) return this.#lost();
+    const asked = current.notices.find((one) => one.key === "idle" && !this.answered.has(one.until));
+    return asked ? this.#idle(asked) : { kind: "" };
+  }
+
+  #gone(kind, word) {
+    return {
+      kind,
+      gone: true,
+      buttons: [{ word: t("page_link"), href: this.portal, primary: true }],
+      fill: () => {
+        title.textContent = t(`${word}_title`, { name: this.state.current.name });
+        text.textContent = t(`${word}_says`);
+      },
+    };
+  }
+
+  #lost() {
+    return {
+      kind: "lost",
+      buttons: [
+        { word: t("try_now"), primary: true, press: () => this.state.look() },
+        { word: t("page_link"), href: this.portal },
+      ],
+      fill: () => {
+        const left = Math.max(0, Math.ceil((this.state.retryAt - Date.now()) / 1000));
+        title.textContent = t("lost");
+        text.textContent = left ? t("connection_lost", { s: left }) : t("trying");
+      },
+    };
+  }
+
+  #idle(asked) {
+    const until = Date.parse(asked.until);
+    return {
+      kind: `idle ${asked.until}`,
+      shows: until - this.state.now,
+      buttons: [
+        {
+          word: t("still_here"),
+          primary: true,
+          press: async () => {
+            this.answered.add(asked.until);
+            this.update();
+            this.stream.focus();
+            await this.actions.extend();
+          },
+        },
+        { word: t("stop_now"), press: () => this.actions.stop() },
+      ],
+      fill: () => {
+        const left = until - this.state.now;
+        title.textContent = t("idle_title", { time: clock(left / 1000) });
+        text.textContent = asked.text;
+        bar.firstElementChild.style.width = `${Math.max(0, Math.min(100, (100 * left) / this.whole))}%`;
+      },
+    };
+  }
+
+  #become({ kind, buttons = [], gone = false, shows = 0 }) {
+    const before = this.kind;
+    this.kind = kind;
+    this.whole = shows || 1;
+    place.hidden = !kind;
+    place.dataset.kind = kind.split(" ")[0];
+    bar.hidden = !shows;
+    footer.replaceChildren(...buttons.map(button));
+    // What is gone does not come back by itself, and its page would try for ever.
+    if (gone) this.stream.remove();
+    if (kind) (footer.querySelector(".primary") ?? card).focus();
+    else if (before) this.stream.focus();
+  }
+
+  #keep(event) {
+    if (event.key !== "Tab") return;
+    const inside = [...footer.children];
+    const at = inside.indexOf(document.activeElement) + (event.shiftKey ? -1 : 1);
+    event.preventDefault();
+    inside.at(at % inside.length)?.focus();
+  }
+}
+
+function button({ word, href, press, primary = false }) {
+  const made = document.createElement(href ? "a" : "button");
+  made.textContent = word;
+  made.className = primary ? "primary" : "line";
+  if (href) made.href = href;
+  else made.addEventListener("click", press);
+  return made;
+}

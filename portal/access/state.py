@@ -1,0 +1,49 @@
+"""What the bar over a desktop is told of it: only what is real; everything else is null.
+
+Money and idleness are not counted yet. Their places are kept, so that the bar already knows what
+to do with them; `notices` are words that it lays over the desktop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from portal.access import sessions
+from portal.access.hosts import Desk
+from portal.accounts.permissions import may
+from provisioner import desktops
+from provisioner.states import Status
+
+
+def of(whose: sessions.Whose) -> dict[str, Any] | None:
+    """None when the desktop is gone, or belongs to somebody else by now."""
+    session, actor = whose.session, whose.actor
+    desktop = desktops.visible_to(actor.tenant.id).filter(id=session.desktop_id).first()
+    if desktop is None:
+        return None
+    status, open = desktop.status, sessions.leads(session)
+    since = desktop.observed_since if status == Status.RUNNING else None
+    return {
+        "name": desktop.name,
+        "status": str(status),
+        "open": open,  # whether this session leads to what runs, and not to an earlier launch
+        "language": actor.user.language,
+        "now": timezone.now().isoformat(),
+        "since": since.isoformat() if since else None,
+        "apps": [
+            {"name": app["name"], "title": app["title"]} for app in desktop.spec.get("apps", ())
+        ],
+        "cost": None,  # {so_far, hour}: as they are shown, once something is charged
+        "idle": None,  # {stops_at}, once a desktop stops by itself
+        "may": {"stop": open and may(actor, "desktop.stop"), "extend": False},
+        "notices": [],  # {key, text, until}
+    }
+
+
+def app_title(desk: Desk) -> str:
+    """What an app is called, for whoever waits for it."""
+    desktop = desktops.find(desk.id) if desk.app else None
+    apps = desktop.spec.get("apps", ()) if desktop else ()
+    return next((app["title"] for app in apps if app["name"] == desk.app), desk.app)
