@@ -139,7 +139,7 @@ class Portal:
     def forget(self, session: str) -> None:
         for known in (self.grants, self.states):
             for key in [key for key in known if key[0] == session]:
-                del known[key]  # type: ignore[attr-defined]
+                del known[key]
 
     async def _ask(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         body = json.dumps(asked).encode()

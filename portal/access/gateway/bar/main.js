@@ -155,7 +155,7 @@ stream.addEventListener("touched", () => {
   panels.close();
   sliding.stay();
 });
-stream.addEventListener("ready", () => document.activeElement === document.body && stream.focus());
+stream.addEventListener("ready", takeKeys);
 // A picture that ends may be a connection that broke, or a desktop that stops: ask at once.
 stream.addEventListener("picture", (event) => event.detail || document.hidden || state.look());
 stream.addEventListener("upload", (event) => {
@@ -165,5 +165,11 @@ stream.addEventListener("upload", (event) => {
   if (status === "error") toast(t("upload_failed", { file }), { stays: true });
 });
 
+// The desktop has the keys from the start, unless somebody was quicker.
+function takeKeys() {
+  if (stream.attached && document.activeElement === document.body) stream.focus();
+}
+
 sliding.show();
 state.start();
+takeKeys();

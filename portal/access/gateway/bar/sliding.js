@@ -7,7 +7,7 @@ export class Sliding {
     this.bar = bar;
     this.handle = handle;
     this.isBusy = isBusy; // something of the bar's is open
-    this.phone = matchMedia("(max-width: 640px)");
+    this.phone = matchMedia("(max-width: 720px)");
     this.over = false;
     bar.addEventListener("pointerenter", () => (this.over = true));
     bar.addEventListener("pointerleave", () => {
