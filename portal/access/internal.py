@@ -23,6 +23,7 @@ from portal.access import sessions, signing, state, tickets
 from portal.access.hosts import Desk
 from portal.accounts.permissions import Forbidden
 from portal.desktops import actions
+from provisioner import files
 
 BODY_MAX = 256 * 1024
 SESSIONS_MAX = 1000
@@ -86,6 +87,8 @@ def authorize(asked: Asked) -> Answer:
         return 401, {"error": "no_session"}
     if (entry.session.desktop_id, entry.session.app) != (desk.id, desk.app):
         return 404, {"error": "another_desktop"}
+    if desk.app == files.APP and not entry.route.endpoint:
+        files.ask(desk.id)  # it ends by itself after a while; whoever comes back has it again
     return 200, {
         "upstream": entry.upstream,
         "secret": entry.route.secret,

@@ -124,7 +124,7 @@ def _people(hashes: Collection[str], now: datetime) -> list[Whose]:
 
 def _leads(session: DesktopSession, route: Route) -> bool:
     """Still the launch, the owner and the app that it was opened for."""
-    known = not session.app or session.app in route.app_endpoints
+    known = session.app in route.app_endpoints if session.app else bool(route.endpoint)
     return (
         known and session.generation == route.generation and session.tenant_id == route.tenant_id
     )

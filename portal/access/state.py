@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from portal.access import sessions
 from portal.access.hosts import Desk
 from portal.accounts.permissions import may
-from provisioner import desktops
+from provisioner import desktops, files
 from provisioner.states import Status
 
 
@@ -44,6 +45,8 @@ def of(whose: sessions.Whose) -> dict[str, Any] | None:
 
 def app_title(desk: Desk) -> str:
     """What an app is called, for whoever waits for it."""
+    if desk.app == files.APP:
+        return _("Your files")
     desktop = desktops.find(desk.id) if desk.app else None
     apps = desktop.spec.get("apps", ()) if desktop else ()
     return next((app["title"] for app in apps if app["name"] == desk.app), desk.app)

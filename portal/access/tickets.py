@@ -22,7 +22,7 @@ from portal.access.hosts import Desk
 from portal.access.models import Ticket
 from portal.accounts import audit
 from portal.accounts.permissions import Actor, require
-from provisioner import desktops
+from provisioner import desktops, files
 
 LASTS = timedelta(seconds=30)
 ENTER = "/__gw/enter"
@@ -61,7 +61,10 @@ def issue(
         raise NotFound(str(desktop_id))
     require(actor, "desktop.open")
     route = desktops.route(desktop_id)
-    if route is None:
+    if app == files.APP and (route is None or not route.endpoint) and files.possible():
+        files.ask(desktop_id)  # of a desktop that rests
+        route = desktops.route(desktop_id)
+    if route is None or not (app or route.endpoint):
         raise Refused("not_running", _("The desktop is not running. Start it first."))
     if app and not (hosts.is_app(app) and app in route.app_endpoints):
         raise Refused("unknown_app", _("This desktop has no app of that name."))

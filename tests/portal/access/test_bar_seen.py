@@ -359,6 +359,16 @@ def test_files_are_listed_fetched_and_put_there(open_bar: Open, world: World) ->
     assert upload.get("X-Upload-Path") == ["Outputs%2Fa%20b%20(2).png"], "nothing is written over"
 
 
+def test_full_screen_and_back(open_bar: Open) -> None:
+    page = open_bar()
+    page.get_by_role("button", name="Full screen", exact=True).click()
+    eventually(lambda: page.evaluate("Boolean(document.fullscreenElement)"), what="full screen")
+    bring(page)
+    page.get_by_role("button", name="Leave full screen").click()
+    eventually(lambda: not page.evaluate("document.fullscreenElement"), what="the window again")
+    expect(page.get_by_role("button", name="Full screen", exact=True)).to_be_attached()
+
+
 # --- When it ends, breaks, or is narrow ---------------------------------------------------------
 
 
@@ -378,6 +388,16 @@ def test_a_broken_connection_is_said_and_tried_again(open_bar: Open, world: Worl
     tell(world, page)
     eventually(lambda: world.portal.asked[-1] == "/internal/state", what="it was asked")
     expect(veil).to_be_hidden()
+
+
+def test_a_streamer_that_is_away_is_said_within_the_page(open_bar: Open, world: World) -> None:
+    page = open_bar()
+    world.background.run(world.desktop.stop())
+    inside(page).evaluate("location.reload()")
+    page.frame_locator("#stream").get_by_text("The desktop does not answer").wait_for()
+    link = page.frame_locator("#stream").get_by_role("link")
+    assert link.get_attribute("target") == "_top"
+    expect(page.locator("#bar [data-show=name]")).to_have_text("Rain")
 
 
 def test_a_session_that_was_revoked_closes_the_page(open_bar: Open, world: World) -> None:

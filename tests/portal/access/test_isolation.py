@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 from django.conf import settings
 from django.core.signals import request_started
-from playwright.sync_api import BrowserContext, Frame, Page
+from playwright.sync_api import BrowserContext, Frame, Page, expect
 
 from portal.access.hosts import Desk
 from portal.access.models import DesktopSession
@@ -306,7 +306,9 @@ def test_logging_out_closes_what_is_open_in_five_seconds(
     begun = time.monotonic()
     assert desk.evaluate("window.ended") == 4401
     assert time.monotonic() - begun < 5
-    # And the way back in is the portal's door.
+    # Our page around it says so, and the way back in is the portal's door.
+    closed = desk.page.get_by_role("alertdialog")
+    expect(closed).to_contain_text("You are not let in here any more", timeout=8000)
     desk.page.goto(estate.address(first) + "/")
     assert desk.page.url.startswith(f"{estate.portal}/accounts/login/")
 

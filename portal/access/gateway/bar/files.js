@@ -61,7 +61,7 @@ export class Files {
       const link = row.querySelector("a");
       link.href = FILES + encode(path);
       link.download = name;
-      row.querySelector("small").textContent = bytes === null ? "" : size(bytes);
+      row.querySelector("small").textContent = told(bytes);
     }
     return row;
   }
@@ -70,11 +70,11 @@ export class Files {
     const name = free(file.name, this.names);
     this.names.add(name);
     const path = this.folder ? `${this.folder}/${name}` : name;
-    const told = (done) =>
+    const gone = (done) =>
       show("files-said", t("uploading", { file: name, percent: percent(done, file.size) }));
     try {
-      if (file.size <= PIECE) await send(path, file, {}, told);
-      else await sendInPieces(path, file, told);
+      if (file.size <= PIECE) await send(path, file, {}, gone);
+      else await sendInPieces(path, file, gone);
     } catch {
       show("files-said", t("upload_failed", { file: name }));
       this.toast(t("upload_failed", { file: name }), { stays: true });
@@ -85,9 +85,17 @@ export class Files {
   }
 }
 
+// The streamer tells tenths of kilobytes; less than one is not worth a wrong figure.
+function told(bytes) {
+  if (bytes === null) return "";
+  return bytes < 1024 ? "< 1 KB" : size(bytes);
+}
+
 function read(page) {
-  const found = new DOMParser().parseFromString(page, "text/html");
-  return [...found.querySelectorAll("#list tbody tr")].flatMap((row) => {
+  // The rest of it has styles and scripts, which have no business even near this page.
+  const rows = page.slice(page.indexOf("<tbody"), page.indexOf("</tbody>"));
+  const found = new DOMParser().parseFromString(`<table>${rows}</table>`, "text/html");
+  return [...found.querySelectorAll("tbody tr")].flatMap((row) => {
     const [name, , length] = [...row.cells].map((cell) => cell.textContent.trim());
     // Hidden files are settings of programs; the way up has a button of its own.
     if (!name || name.startsWith(".")) return [];
@@ -107,25 +115,25 @@ function free(name, taken) {
 
 const percent = (done, whole) => (whole ? Math.floor((100 * done) / whole) : 100);
 
-async function sendInPieces(path, file, told) {
+async function sendInPieces(path, file, gone) {
   const id = crypto.randomUUID();
   for (let at = 0; at < file.size; at += PIECE) {
     const end = Math.min(at + PIECE, file.size);
     const headers = { "X-Upload-Id": id, "X-Upload-Offset": String(at) };
     if (end === file.size) headers["X-Upload-Final"] = "1";
-    await send(path, file.slice(at, end), headers, (done) => told(at + done));
+    await send(path, file.slice(at, end), headers, (done) => gone(at + done));
   }
 }
 
 // Not fetch: that says nothing of how much has gone.
-function send(path, body, headers, told) {
+function send(path, body, headers, gone) {
   return new Promise((done, failed) => {
     const request = new XMLHttpRequest();
     request.open("POST", UPLOAD);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("X-Upload-Path", encodeURIComponent(path));
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
-    request.upload.onprogress = (event) => told(event.loaded);
+    request.upload.onprogress = (event) => gone(event.loaded);
     request.onload = () => (request.status === 200 ? done() : failed(new Error(request.status)));
     request.onerror = () => failed(new Error("network"));
     request.send(body);

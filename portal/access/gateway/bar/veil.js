@@ -112,7 +112,10 @@ export class Veil {
     bar.hidden = !shows;
     footer.replaceChildren(...buttons.map(button));
     // What is gone does not come back by itself, and its page would try for ever.
-    if (gone) this.stream.remove();
+    if (gone) {
+      this.stream.remove();
+      document.body.classList.add("gone");
+    }
     if (kind) (footer.querySelector(".primary") ?? card).focus();
     else if (before) this.stream.focus();
   }

@@ -1,0 +1,145 @@
+"""The bar over a real desktop: one bar, and what it promises of the streamer is so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests import browsing
+from tests.browsing import TERMINAL, chromium, inside, launch, open_desktop, person, sign_up
+from tests.e2e.test_walk import BLUE, GREEN, ground, reads
+from tests.running import Platform, eventually
+
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.desktop,
+    pytest.mark.browser,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not browsing.CHROMIUM, reason="no Chromium on this machine"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def erin(browser: Browser, platform: Platform) -> Iterator[BrowserContext]:
+    context = person(browser)
+    page = context.new_page()
+    sign_up(page, platform.url, "erin@example.org")
+    page.close()
+    yield context
+    context.close()
+
+
+def bring(desk: Page) -> None:
+    """The bar, wherever it has gone."""
+    handle = desk.locator("#handle")
+    if handle.is_visible():
+        handle.click()
+
+
+def test_one_bar_over_the_streamer_and_all_of_it_works(
+    erin: BrowserContext, platform: Platform
+) -> None:
+    page = erin.new_page()
+    launch(page, platform.url, plan="files")
+    complaints: list[str] = []
+    with erin.expect_page() as opened:
+        page.get_by_role("button", name="Open the desktop").click()
+    desk = opened.value
+    desk.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+    browsing.until_painted(desk)
+    browsing.until_listening(desk)
+    frame = inside(desk)
+    assert frame.locator(".sidebar").count() == 0, "the streamer's own bar is not there"
+
+    # The keys go to the bar and come back; no key stays pressed behind.
+    for key in ("Control", "Alt", "Shift"):
+        desk.keyboard.down(key)
+    eventually(
+        lambda: desk.evaluate("Boolean(document.activeElement.closest('#bar'))"), what="bar"
+    )
+    for key in ("Shift", "Alt", "Control"):
+        desk.keyboard.up(key)
+    desk.keyboard.press("Escape")
+    desk.keyboard.type(f"echo made >made.txt; {ground(GREEN)}", delay=25)
+    desk.keyboard.press("Enter")
+    reads(desk, GREEN)
+
+    # Files: what was made is there, what is put there arrives.
+    bring(desk)
+    desk.get_by_role("button", name="Files").click()
+    panel = desk.get_by_role("dialog", name="Files")
+    expect(panel.get_by_role("button", name="Outputs")).to_be_visible()
+    with desk.expect_download() as download:
+        panel.get_by_role("link", name="made.txt").click()
+    assert download.value.path().read_text() == "made\n"
+    chosen = {"name": "in.txt", "mimeType": "text/plain", "buffer": b"from outside"}
+    panel.locator("input[type=file]").set_input_files([chosen])  # type: ignore[list-item]
+    expect(desk.get_by_role("status").filter(has_text="in.txt is in Files")).to_be_visible()
+    expect(panel.get_by_role("link", name="in.txt")).to_be_visible()
+    desk.keyboard.press("Escape")
+    desk.keyboard.press("Escape")
+    browsing.type_command(desk, f"grep -q outside in.txt && {ground(BLUE)}")
+    reads(desk, BLUE)
+
+    # Clipboard: in through the panel, and out into it.
+    bring(desk)
+    desk.get_by_role("button", name="Clipboard").click()
+    desk.get_by_label("Text on the desktop's clipboard").fill("echo carried >carried.txt")
+    desk.get_by_role("button", name="Send to the desktop").click()
+    desk.keyboard.press("Escape")
+    desk.keyboard.press("Escape")
+
+    def pasted() -> bool:
+        desk.mouse.click(TERMINAL[0] + 200, TERMINAL[1] + 150)
+        desk.keyboard.press("Control+Shift+V")
+        desk.keyboard.press("Enter")
+        return bool(desk.evaluate("fetch('/api/files/carried.txt').then(answer => answer.ok)"))
+
+    eventually(pasted, seconds=20, what="the clipboard")
+
+    # Quality: the streamer hears of it.
+    bring(desk)
+    desk.get_by_role("button", name="Picture quality").click()
+    desk.get_by_role("radio", name="Sharp").check()
+    kept = "Object.entries(localStorage).filter(([key]) => /[^r]_jpeg_quality$/.test(key))"
+    eventually(lambda: [one[1] for one in frame.evaluate(kept)] == ["85"], what="quality")
+    desk.keyboard.press("Escape")
+
+    bring(desk)
+    desk.get_by_role("button", name="Stop", exact=True).click()
+    desk.get_by_role("dialog").get_by_role("button", name="Stop").click()
+    veil = desk.get_by_role("alertdialog")
+    expect(veil).to_contain_text("is stopping")
+    expect(veil).to_contain_text("is stopped", timeout=20_000)
+    expect(desk.locator("#bar")).to_be_hidden()
+    veil.get_by_role("link").click()
+    desk.get_by_role("button", name="Start", exact=True).wait_for()
+    assert not complaints
+    page.close()
+    desk.close()
+
+
+def test_the_picture_comes_back_by_itself(erin: BrowserContext, platform: Platform) -> None:
+    page = erin.new_page()
+    launch(page, platform.url, plan="files")
+    desk = open_desktop(page)
+    gateway = platform.kill("gateway")
+    eventually(lambda: platform.pids().get("gateway", gateway) != gateway, what="another gateway")
+
+    def carries() -> bool:
+        browsing.type_command(desk, ground(GREEN))
+        desk.wait_for_timeout(500)
+        return browsing.share_of(desk, GREEN, TERMINAL) > 0.8
+
+    eventually(carries, seconds=40, what="the desktop again")
+    expect(desk.get_by_role("alertdialog")).to_be_hidden()
+    page.close()
+    desk.close()
