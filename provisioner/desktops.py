@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from provisioner import nudge, timeline
+from provisioner import files, nudge, timeline
 from provisioner.errors import NotAllowedNow, ProvisionerError
 from provisioner.models import Desktop, Transition
 from provisioner.states import Desired, Observed, Status
@@ -79,9 +79,13 @@ class Spec:
 OF_THE_SETUP = ("setup_title_en", "setup_title_zh", "setup_version", "image", "apps")
 
 
+# Nothing answers there: whoever is on the way waits, and asks again.
+NOT_YET = "unix:/nonexistent/not-yet.sock"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a running desktop answers, and the secret it wants to hear."""
+    """Where a desktop answers, and the secret it wants to hear. No endpoint: it rests."""
 
     desktop_id: UUID
     tenant_id: UUID
@@ -197,7 +201,22 @@ def route(desktop_id: UUID) -> Route | None:
 
 
 def routes(desktop_ids: Collection[UUID]) -> dict[UUID, Route]:
-    """How to reach those of them that are running."""
+    """How to reach those of them that are running; of those that rest, what was opened of them."""
+    found = _running(desktop_ids)
+    resting = set(desktop_ids) - found.keys()
+    for id, room in files.endpoints(resting).items() if resting else ():
+        found[id] = Route(
+            desktop_id=id,
+            tenant_id=room.desktop.tenant_id,
+            generation=room.generation,
+            endpoint="",
+            app_endpoints={files.APP: room.endpoint or NOT_YET},
+            secret="",
+        )
+    return found
+
+
+def _running(desktop_ids: Collection[UUID]) -> dict[UUID, Route]:
     ready = Desktop.objects.filter(
         id__in=desktop_ids, desired=Desired.RUNNING, observed=Observed.READY
     )

@@ -171,6 +171,19 @@ class Listening(models.Model):
         return f"{self.leader or 'nobody'} at {self.heard_at}"
 
 
+class FilesRoom(models.Model):
+    """Where the files of a desktop that rests can be looked at. Written by `provisioner.files`."""
+
+    desktop = models.OneToOneField(Desktop, on_delete=models.CASCADE, primary_key=True)
+    generation = models.PositiveIntegerField(help_text="Of the rest that it was opened in.")
+    asked_at = models.DateTimeField()
+    endpoint = models.CharField(max_length=300, blank=True)
+    cause = models.CharField(max_length=60, blank=True, help_text="Why it could not be opened.")
+
+    def __str__(self) -> str:
+        return f"{self.desktop_id}: {self.endpoint or self.cause or 'asked for'}"
+
+
 class Transition(models.Model):
     """One thing that became of a desktop. Append-only: a trigger refuses anything else."""
 

@@ -29,6 +29,13 @@ def send_clear(desktop_id: UUID) -> None:
     _send("provisioner.tasks.clear", desktop_id)
 
 
+def files_after_commit(desktop_id: UUID) -> None:
+    """Have the files of a desktop that rests opened. Lost: whoever waits asks again."""
+    transaction.on_commit(
+        lambda: _send("provisioner.tasks.open_files", desktop_id) and None, robust=True
+    )
+
+
 def _send(task: str, desktop_id: UUID) -> bool:
     try:
         current_app.send_task(task, args=[str(desktop_id)], retry=False)

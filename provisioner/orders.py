@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from provisioner.drivers.base import App, DesktopSpec, GpuNeed
+from provisioner.drivers.base import FILES, App, DesktopSpec, GpuNeed
 from provisioner.models import Desktop
 
 
@@ -32,5 +32,5 @@ def spec_of(desktop: Desktop) -> DesktopSpec:
         secret=desktop.secret,
         gpu=gpu,
         disk_known=desktop.ready_generation is not None,
-        apps=tuple(App(name=app["name"], port=app["port"]) for app in sold["apps"]),
+        apps=(*(App(name=app["name"], port=app["port"]) for app in sold["apps"]), FILES),
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 from celery import shared_task
 from django.conf import settings
 
-from provisioner import drivers, nudge, reconciler
+from provisioner import drivers, files, nudge, reconciler
 from provisioner.errors import DriverUnavailable
 
 SWEEP_EXPIRES_S = 5  # as the clock's table has it: after how long an old sweep is dropped
@@ -53,3 +53,9 @@ def survey() -> None:
 def clear(desktop_id: str) -> None:
     """Take away a machine that a survey found and nobody wants."""
     reconciler.clear(drivers.chosen(), UUID(desktop_id))
+
+
+@shared_task(name="provisioner.tasks.open_files")
+def open_files(desktop_id: str) -> None:
+    """Make the files of a desktop that rests to be seen."""
+    files.open_(drivers.chosen(), UUID(desktop_id))

@@ -19,7 +19,7 @@ from portal.desktops.causes import Cause
 from portal.desktops.lengths import clock, gigabytes, length, roughly
 from portal.desktops.phases import Phase
 from portal.desktops.words import LIMITS, STATUS, WALLS, by_language, listed
-from provisioner import queue, timeline
+from provisioner import files, queue, timeline
 from provisioner.desktops import Desktop, Spec
 from provisioner.states import Status
 
@@ -97,6 +97,11 @@ class Card:
     isolated: bool = True
     newer: str = ""  # version of its setup that is out since, and could be had here
     events: list[history.Event] = field(default_factory=list)
+
+    @property
+    def shows_files(self) -> bool:
+        """Whether there is something to look at while it rests."""
+        return files.possible() and self.desktop.ready_generation is not None
 
     @property
     def alive(self) -> bool:

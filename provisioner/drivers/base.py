@@ -30,6 +30,10 @@ class App:
     port: int  # TCP port it listens on, on the desktop's own loopback
 
 
+# Every desktop has this one: its files, for people to look at while it runs and while it rests.
+FILES = App(name="files", port=6902)
+
+
 @dataclass(frozen=True, slots=True)
 class GpuNeed:
     """Graphics cards of one class; `resource` and `node_labels` tell Kubernetes which."""
@@ -132,6 +136,9 @@ class Driver(Protocol):
     # about what is pending every few seconds.
     hears_everything: bool
 
+    # True where `open_files` can show the files of a desktop that rests.
+    opens_files: bool
+
     def start(self, spec: DesktopSpec) -> None:
         """Ensure it exists. NoCapacity, SpecRejected, DriverUnavailable."""
 
@@ -142,6 +149,11 @@ class Driver(Protocol):
 
     def erase(self, id: UUID, *, tenant: UUID | None = None) -> None:
         """The disk goes too. Stops first what still runs."""
+
+    def open_files(self, spec: DesktopSpec) -> str:
+        """The endpoint of its files while it rests: a small room that ends by itself after a
+        while, and when the desktop starts. Empty where the desktop exists: then its app `files`
+        is the one to ask. DriverError, DriverUnavailable."""
 
     def observe(self, ids: Collection[UUID], *, tenant: UUID | None = None) -> list[Observation]:
         """One answer for each id; see the promises above. DriverUnavailable."""

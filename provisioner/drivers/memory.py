@@ -34,6 +34,7 @@ class MemoryDriver:
     """`capacity` machines at most; `ready_at_once` skips pending; `blind` cannot see."""
 
     hears_everything = False
+    opens_files = True
 
     capacity: int = 10**9
     ready_at_once: bool = False
@@ -72,6 +73,10 @@ class MemoryDriver:
         self.machines.pop(id, None)
         self.disks.discard(id)
         self._moved(id)
+
+    def open_files(self, spec: DesktopSpec) -> str:
+        self._see()
+        return "" if spec.id in self.machines else f"http://memory.invalid/{spec.id}"
 
     def observe(self, ids: Collection[UUID], *, tenant: UUID | None = None) -> list[Observation]:
         self._see()

@@ -1,4 +1,4 @@
-"""One picture by InvokeAI, asked for as its own page asks: a graph of nodes, put into its queue."""
+"""One picture by InvokeAI, asked for as its own page asks: a graph of nodes, into its queue."""
 
 from __future__ import annotations
 

@@ -59,3 +59,12 @@ def test_a_newcomer_paints_in_the_studio_and_finds_the_picture_after_stopping(
         assert image.size == (256, 256)
         assert "a cat by the window, watercolor painting" in image.info["parameters"]
     assert len(list(Path(picture.parent).glob("*.png"))) == 1
+
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Pictures and files").click()
+    files = opened.value
+    files.locator(".wall img").wait_for()
+    assert files.locator(".wall img").get_attribute("alt") == name
+    assert files.locator(".wall img").evaluate("image => image.decode().then(() => true)")
+    files.locator(".canvas").click()
+    files.get_by_text("a cat by the window, watercolor painting").wait_for()

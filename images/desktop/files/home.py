@@ -137,10 +137,7 @@ def _text(kind: bytes, data: bytes) -> str:
     if kind == b"tEXt":
         return rest.decode("latin-1")
     packed = kind == b"zTXt" or rest[:1] == b"\1"
-    if kind == b"iTXt":
-        rest = rest[2:].split(b"\0", 2)[-1]
-    else:
-        rest = rest[1:]
+    rest = rest[2:].split(b"\0", 2)[-1] if kind == b"iTXt" else rest[1:]
     try:
         raw = zlib.decompressobj().decompress(rest, PARAMETERS_MOST) if packed else rest
     except zlib.error:

@@ -47,6 +47,7 @@ class KubernetesDriver:
     """Any number of processes may have one of these at a time."""
 
     hears_everything = True
+    opens_files = False  # a disk is attached to one machine: it takes a pod to read it
 
     def __init__(self, client: Client, site: Site) -> None:
         self.client, self.site = client, site
@@ -113,6 +114,9 @@ class KubernetesDriver:
             path = f"/api/v1/namespaces/{meta['namespace']}/persistentvolumeclaims/{meta['name']}"
             self._delete(path, meta["uid"])
         self._known.pop(id, None)
+
+    def open_files(self, spec: DesktopSpec) -> str:
+        raise DriverError("the files of a desktop that rests are not shown on a cluster")
 
     # --- Looking --------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from images.shelf import Prepared, Shelf
 from provisioner.drivers.base import DesktopSpec, News, Observation, World
-from provisioner.drivers.local import preparing, sandbox
+from provisioner.drivers.local import preparing, rooms, sandbox
 from provisioner.drivers.local.changes import listen
 from provisioner.drivers.local.ending import end
 from provisioner.drivers.local.folders import Cabinet, Folder
@@ -33,6 +33,7 @@ LONGEST_SOCKET_PATH = 107  # bytes; the kernel's limit for sockets in the file s
 class LocalDriver:
     """Desktops on this machine. Any number of processes may have one of these at a time."""
 
+    opens_files = True
     hears_everything = False  # what a desktop writes of its progress is read, not told
 
     def __init__(
@@ -79,6 +80,7 @@ class LocalDriver:
         with _translated(), self.cabinet.locked(str(spec.id)) as lock:
             if folder.state() is not None:
                 return  # it exists, alive or dead: only `stop` clears it away
+            rooms.close(folder)
             state = self.starter.claim(folder, spec)
             try:
                 self.starter.furnish(folder)
@@ -108,6 +110,13 @@ class LocalDriver:
                 end(folder, self.kind)
             folder.remove()
             (self.cabinet.root / ".locks" / str(id)).unlink(missing_ok=True)
+
+    def open_files(self, spec: DesktopSpec) -> str:
+        folder = self.cabinet.folder(spec.id)
+        with _translated(), self.cabinet.locked(str(spec.id)):
+            if folder.state() is not None:
+                return ""
+            return rooms.open_(self.starter, folder, spec)
 
     def observe(self, ids: Collection[UUID], *, tenant: UUID | None = None) -> list[Observation]:
         at = datetime.now(UTC)

@@ -25,7 +25,7 @@ def end(folder: Folder, kind: sandbox.Kind) -> None:
             # What forked and hid is still below the session, which adopts it; so that goes last.
             processes.end_all(lambda: processes.descendants(state.pid))
         gone = processes.kill(*init)
-    gone = processes.end_all(lambda: _remains(folder)) and gone
+    gone = processes.end_all(lambda: remains(folder)) and gone
     if not (gone and cgroups.remove(folder.id)):
         raise DriverError(f"desktop {folder.id} could not be ended")
     bury()
@@ -34,7 +34,7 @@ def end(folder: Folder, kind: sandbox.Kind) -> None:
     folder.forget_state()
 
 
-def _remains(folder: Folder) -> list[int]:
+def remains(folder: Folder) -> list[int]:
     """Its parent and its network, which are outside of it, and whatever a plain one left."""
     mark = processes.marked("ATELIER_DESKTOP", str(folder.id))
     return sorted({*cgroups.members(folder.id), *mark})

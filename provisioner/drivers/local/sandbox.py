@@ -113,9 +113,13 @@ def command(
     *,
     uid: int,
     devices: Sequence[Path] = (),
+    program: Sequence[str] = (),
 ) -> list[str]:
-    """The command that `spawn.sh` runs; it writes who its init is to descriptor 3."""
-    session = ["/usr/bin/python3", "-S", str(view.desktop / "session.py")]
+    """The command that `spawn.sh` runs; it writes who its init is to descriptor 3.
+
+    `program` is run in place of the session.
+    """
+    session = [*program] or ["/usr/bin/python3", "-S", str(view.desktop / "session.py")]
     if kind == "none":
         return session
     # The sandbox's init lives on while anything inside does: a session that ends takes all along.
@@ -141,7 +145,7 @@ def command(
     for name in ETC:
         if Path("/etc", name).exists():
             bwrap += ["--ro-bind", f"/etc/{name}", f"/etc/{name}"]
-    for name in ("passwd", "group", "resolv.conf"):
+    for name in ("passwd", "group", "hosts", "resolv.conf"):
         bwrap += ["--ro-bind", str(folder.etc / name), f"/etc/{name}"]
     bwrap += ["--dev", "/dev", "--proc", "/proc"]
     for device in devices:
@@ -192,6 +196,7 @@ def write_etc(folder: Folder, *, uid: int, own_network: bool) -> None:
         "passwd": f"root:x:0:0:root:/root:/usr/sbin/nologin\n"
         f"desk:x:{uid}:{gid}:Desktop:/home/desk:/bin/bash\n",
         "group": f"root:x:0:\ndesk:x:{gid}:\n",
+        "hosts": "127.0.0.1 localhost desktop\n::1 localhost ip6-localhost\n",
         "resolv.conf": f"nameserver {RESOLVER}\n" if own_network else _host_resolver(),
     }
     for name, text in files.items():

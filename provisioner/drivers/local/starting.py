@@ -47,6 +47,16 @@ class Starter:
             return "plain"
         return "own" if self.kind == "root" and sandbox.has_network() else "shared"
 
+    def outside(self, setup: Path, creator: Path | None = None) -> sandbox.Outside:
+        return sandbox.Outside(
+            desktop=self.images / "desktop",
+            streamer=self.env,
+            shelf=self.shelf.folder,
+            models=self.shelf.store.folder,
+            setup=setup,
+            creator=creator,
+        )
+
     def claim(self, folder: Folder, spec: DesktopSpec) -> State:
         """A place on this machine, written down before anything else happens. NoCapacity."""
         with self.cabinet.locked("slots"):
@@ -69,7 +79,7 @@ class Starter:
         cgroups.remove(folder.id)
         folder.home.mkdir(mode=0o700, exist_ok=True)
         folder.run.mkdir()
-        uid = self._uid(folder)
+        uid = self.uid(folder)
         if self.kind == "root":
             os.chown(folder.home, uid, uid)
             os.chown(folder.run, uid, _gateway_gid(uid))
@@ -83,21 +93,14 @@ class Starter:
         groups, missing = cgroups.make(folder.id, limits)
         missing = [*missing, "disk"]  # homes share one file system, as large as it is
         missing += {"plain": ["network", "isolation"], "shared": ["network"]}.get(self.network, [])
-        outside = sandbox.Outside(
-            desktop=self.images / "desktop",
-            streamer=self.env,
-            shelf=self.shelf.folder,
-            models=self.shelf.store.folder,
-            setup=prepared.setup,
-            creator=prepared.creator,
-        )
+        outside = self.outside(prepared.setup, prepared.creator)
         view = sandbox.inside(self.kind, folder, outside, slot=state.slot)
         command = sandbox.command(
             self.kind,
             folder,
             view,
             outside,
-            uid=self._uid(folder),
+            uid=self.uid(folder),
             devices=cards.of_place(state.slot, wanted=spec.gpu.count if spec.gpu else 0),
         )
         environment = sandbox.environment(
@@ -123,7 +126,7 @@ class Starter:
                 return  # it ended already: seen as a desktop that died
             time.sleep(0.002)
 
-    def _uid(self, folder: Folder) -> int:
+    def uid(self, folder: Folder) -> int:
         return (folder.uid() if self.kind == "root" else None) or os.geteuid()
 
 
