@@ -12,12 +12,15 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import Browser
 
 from portal.accounts.models import Tenant
 from provisioner import desktops, nudge, observer
 from provisioner.desktops import Desktop, Spec
 from provisioner.drivers.base import Observation
 from provisioner.states import Observed
+from tests import browsing
+from tests.portal.access.window import Open, windows
 from tests.portal.access.world import World
 
 SPEC = Spec(
@@ -93,3 +96,16 @@ def world() -> Iterator[World]:
             yield world
         finally:
             world.down()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsing.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_bar(browser: Browser, world: World) -> Iterator[Open]:
+    """`open_bar(width=…)`: a window on the desktop; whatever it complains of fails the test."""
+    with windows(browser, world) as open:
+        yield open

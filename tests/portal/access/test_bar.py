@@ -152,6 +152,9 @@ def test_its_files_are_ours_and_kept_for_good(world: World) -> None:
         assert reply.status == 200 and reply.get("Content-Type") == [kind]
         assert reply.get("Cache-Control") == ["private, max-age=31536000, immutable"]
         assert reply.body == bar.files()[name][0]
+    # A page that another version of us has sent gets what there is, and keeps nothing of it.
+    other = world.ask("GET", "/__gw/bar/0123456789abcdef/main.js")
+    assert other.status == 200 and other.get("Cache-Control") == ["no-store, private"]
     page = world.ask(more=OPENED).text
     named = set(re.findall(r'"(/__gw/bar/[^"]+)"', page))
     assert named and all(world.ask("GET", one).status == 200 for one in named)
@@ -167,7 +170,7 @@ def test_its_files_are_ours_and_kept_for_good(world: World) -> None:
         "/__gw/bar/{version}/words.json",
         "/__gw/bar/{version}/page.html",
         "/__gw/bar/{version}/__init__.py",
-        "/__gw/bar/0000000000000000/main.js",
+        "/__gw/bar/another-version/main.js",
         "/__gw/bar/main.js",
     ],
 )

@@ -44,6 +44,7 @@ PREFIX = f"{guards.OURS}/bar"
 STREAM = "/?stream"
 
 Words = dict[str, str]
+_ADDRESS = re.compile(rf"{PREFIX}/([0-9a-f]{{16}})/([\w.-]+)")
 _SLOT = re.compile(r"\{\{(\w+)(?: ([\w-]+))?\}\}")
 
 
@@ -125,13 +126,15 @@ def file(raw: str) -> web.Response | None:
 
     Asked for without a session, too: what is in them is in the source, and tells nothing.
     """
-    folder, _slash, name = raw.removeprefix(f"{PREFIX}/").partition("/")
-    found = files().get(name) if raw.startswith(f"{PREFIX}/") else None
-    if found is None or folder != version():
+    named = _ADDRESS.fullmatch(raw)
+    found = files().get(named[2]) if named else None
+    if named is None or found is None:
         return None
     answer = web.Response(body=found[0], headers=headers.ours())
     answer.headers["Content-Type"] = found[1] + (
         "; charset=utf-8" if found[1].startswith("text/") else ""
     )
-    answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    # While gateways are replaced, one may be asked for what another one's page has named.
+    if named[1] == version():
+        answer.headers["Cache-Control"] = "private, max-age=31536000, immutable"
     return answer
