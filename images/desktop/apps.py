@@ -15,7 +15,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
-from place import LOGIN, PORT, RUN, Marks, about, say
+from place import HERE, LOGIN, PORT, RUN, Marks, about, say
 
 LONGEST_HEAD = 64 * 1024
 HEAD_WITHIN_S = 10.0
@@ -28,16 +28,35 @@ NO = (
 )
 
 
+FILES = "files"  # not an app of the setup, but our own
+
+
 def listed() -> list[tuple[str, int]]:
     """Name and port of every app."""
     pairs = [app.partition(":") for app in os.environ.get("DESK_APPS", "").split()]
     return [(name, int(port)) for name, _, port in pairs]
 
 
+def doors() -> list[Coroutine[Any, Any, None]]:
+    """For every app; the files' own server makes its socket file itself, where there is one."""
+    return [open_up(name, port) for name, port in listed() if PORT or name != FILES]
+
+
+def files_server() -> list[str]:
+    """Its command; empty where nobody wants it."""
+    port = dict(listed()).get(FILES)
+    if port is None:
+        return []
+    where = ["--port", str(port)] if PORT else ["--socket", str(RUN / f"app-{FILES}.sock")]
+    return ["/usr/bin/python3", "-B", str(HERE / "files" / "server.py"), *where]
+
+
 def watched(marks: Marks) -> list[Coroutine[Any, Any, None]]:
     """Each writes down when its app can be used, and when it no longer can."""
     paths = {app["name"]: app.get("health", "/") for app in about()[0].get("apps", ())}
-    return [_watch(marks, name, port, paths.get(name, "/")) for name, port in listed()]
+    return [
+        _watch(marks, name, port, paths.get(name, "/")) for name, port in listed() if name != FILES
+    ]
 
 
 async def _watch(marks: Marks, name: str, port: int, path: str) -> None:

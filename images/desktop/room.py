@@ -63,7 +63,9 @@ async def _live(marks: Marks, first_streamer: int) -> int:
     ]
     if SOUND:
         parts.append(_keep(*PULSEAUDIO))
-    parts += [apps.open_up(name, port) for name, port in apps.listed()]
+    parts += apps.doors()
+    if files := apps.files_server():
+        parts.append(_keep(*files))
     parts += apps.watched(marks)
     tasks = [asyncio.create_task(part) for part in parts]
     starts = asyncio.create_task(_healthy())
