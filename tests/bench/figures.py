@@ -21,9 +21,9 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {"p50": round(percentile(values, 0.5), 4), "p95": round(percentile(values, 0.95), 4)}
 
 
-def table(rows: Sequence[tuple[str, str, str]]) -> None:
-    """Name, figure, aim; aligned."""
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Aligned; all rows are as long as the first."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         sys.stdout.write("  ".join(cells).rstrip() + "\n")
