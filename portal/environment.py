@@ -61,6 +61,8 @@ class Environment(BaseSettings):
     kube_runtime_class: str = ""  # of pods with a card, such as nvidia
     kube_priority_class: str = ""
     kube_image_pull_secret: str = ""
+    # Claim of the same name in every tenant's namespace, of a store that `images.models` filled.
+    kube_models_claim: str = Field("", pattern=r"^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$")
     kube_blocked_cidrs: list[str] = []  # no desktop reaches these: pods, services, machines
     kube_tolerations: list[dict[str, str]] = []
     kube_tenant_quota: dict[str, str] = {  # a wall behind the queue's own limit

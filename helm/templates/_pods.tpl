@@ -107,6 +107,7 @@ volumeMounts:
 - {name: ATELIER_KUBE_STORAGE_CLASS, value: {{ .storageClass | quote }}}
 - {name: ATELIER_KUBE_RUNTIME_CLASS, value: {{ .runtimeClass | quote }}}
 - {name: ATELIER_KUBE_IMAGE_PULL_SECRET, value: {{ .imagePullSecret | quote }}}
+- {name: ATELIER_KUBE_MODELS_CLAIM, value: {{ .modelsClaim | quote }}}
 - name: ATELIER_KUBE_BLOCKED_CIDRS
   value: {{ .blockedCIDRs | toJson | quote }}
 - name: ATELIER_KUBE_TOLERATIONS

@@ -65,6 +65,7 @@ class KubernetesDriver:
             runtime_class=environment.kube_runtime_class,
             priority_class=environment.kube_priority_class,
             image_pull_secret=environment.kube_image_pull_secret,
+            models_claim=environment.kube_models_claim,
             blocked_cidrs=tuple(environment.kube_blocked_cidrs),
             tolerations=tuple(tuple(each.items()) for each in environment.kube_tolerations),
             tenant_quota=tuple(environment.kube_tenant_quota.items()),

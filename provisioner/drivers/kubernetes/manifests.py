@@ -14,6 +14,7 @@ from provisioner.errors import SpecRejected
 
 STREAM_PORT = 6901
 SECRET_FILE = "/run/secrets/desk/secret"  # noqa: S105 - a path
+MODELS = "/opt/models"
 USER = 1000
 # A share of the memory that is sold, not on top: memory volumes count against the limit.
 SHM_SHARE, SHM_LONGEST_MIB = 4, 8192
@@ -32,6 +33,7 @@ class Site:
     runtime_class: str = ""  # of pods with a card
     priority_class: str = ""
     image_pull_secret: str = ""
+    models_claim: str = ""  # shared models, read-only; empty: pods see none
     blocked_cidrs: tuple[str, ...] = ()
     tolerations: tuple[tuple[tuple[str, str], ...], ...] = ()
     # Of one tenant, whatever the portal believes: a wall behind the queue's own limit.
@@ -97,6 +99,11 @@ def pod(site: Site, spec: DesktopSpec) -> dict[str, Any]:
         "containers": [_container(spec)],
         "volumes": _volumes(spec),
     }
+    if site.models_claim:
+        claim = {"claimName": site.models_claim, "readOnly": True}
+        body["volumes"].append({"name": "models", "persistentVolumeClaim": claim})
+        mount = {"name": "models", "mountPath": MODELS, "readOnly": True}
+        body["containers"][0]["volumeMounts"].append(mount)
     if spec.gpu is not None:
         body["nodeSelector"] = dict(spec.gpu.node_labels)
         body["tolerations"] = [{"key": spec.gpu.resource, "operator": "Exists"}]

@@ -195,3 +195,16 @@ def test_the_room_is_restricted(cluster: Cluster, room: str) -> None:
         cluster.api.post(f"/api/v1/namespaces/{room}/pods", pod, dryRun="All")
     assert refused.value.status == 403
     assert "restricted" in str(refused.value)
+
+
+def test_shared_models_are_mounted_to_be_read_alone() -> None:
+    pod = manifests.pod(replace(SITE, models_claim="shared-models"), a_spec())
+    [volume] = [one for one in pod["spec"]["volumes"] if one["name"] == "models"]
+    claim = {"claimName": "shared-models", "readOnly": True}
+    assert volume == {"name": "models", "persistentVolumeClaim": claim}
+    [container] = pod["spec"]["containers"]
+    assert {"name": "models", "mountPath": "/opt/models", "readOnly": True} in container[
+        "volumeMounts"
+    ]
+    plain = manifests.pod(SITE, a_spec())
+    assert all(one["name"] != "models" for one in plain["spec"]["volumes"])
