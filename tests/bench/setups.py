@@ -122,7 +122,7 @@ def start(driver: LocalDriver, slug: str) -> dict[str, float]:
     if setup.apps:
         ready = moment(app_ready(marks))
         parts |= {"webui_s": ready - desktop[1], "webui_ready_s": ready - began}
-    return parts | {"cpu_s": cpu_s}
+    return {name: round(value, 3) for name, value in (parts | {"cpu_s": cpu_s}).items()}
 
 
 def app_ready(marks: dict[str, Any]) -> str:
