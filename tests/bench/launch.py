@@ -49,13 +49,15 @@ WATCH_WORD = """
 }
 """
 LOADED = "performance.timeOrigin + performance.getEntriesByType('navigation')[0].domInteractive"
-# In the desktop's page: notes the first frame in which some canvas has many dark pixels.
+# In the desktop's page: notes the first frame in which some canvas has many dark pixels. That is
+# in a frame of the page; a watch inside of it would end with the blank page it begins with.
 WATCH_FRAME = """
-(() => {
+window === top && (() => {
   const copy = new OffscreenCanvas(64, 40);
   const ink = copy.getContext("2d", {willReadFrequently: true});
   const look = () => {
-    for (const canvas of document.querySelectorAll("canvas, video")) {
+    const shown = window.frames[0]?.document ?? document;
+    for (const canvas of shown.querySelectorAll("canvas, video")) {
       try {
         ink.clearRect(0, 0, 64, 40);
         ink.drawImage(canvas, 0, 0, 64, 40);
@@ -194,11 +196,10 @@ def click_to_frame(page: Page) -> float:
 
 
 def first_frame(desk: Page) -> float:
-    try:  # the picture is in a frame of the page
-        seen = [float(one.evaluate("window.firstFrame || 0")) for one in desk.frames]
+    try:
+        return float(desk.evaluate("window.firstFrame || 0"))
     except Exception:  # between the portal's page and the desktop's
         return 0.0
-    return max(seen)
 
 
 # --- The platform itself -------------------------------------------------------------------------
