@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
@@ -11,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import apps
+import welcome
 from place import (
     DISPLAY,
     HERE,
@@ -34,6 +36,7 @@ STREAMER_MAY_DIE = 5  # this often within STREAMER_MEMORY_S before the session g
 STREAMER_MEMORY_S = 60.0
 HEALTHY_WITHIN_S = 60.0
 X_WITHIN_S = 20.0
+BROWSERS = ("firefox-esr", "chromium")
 X_IS_SLOW_S = 0.15  # the streamer imports for three times as long before it needs X
 # A sink whose monitor the streamer listens to.
 PULSEAUDIO = [
@@ -161,8 +164,12 @@ async def _first_size() -> None:
 
 
 async def _furniture() -> None:
-    """A panel, and a terminal to begin with."""
-    await _spawn("lxterminal", "--no-remote", "--geometry=100x28", "--title=Terminal")
+    """A panel, and something to begin with: a page that leads to the WebUI, or a terminal."""
+    webuis = [app for app in apps.listed() if app[0] != apps.FILES]
+    if webuis and any(map(shutil.which, BROWSERS)):
+        await _spawn(str(HERE / "browse"), str(welcome.write(webuis)))
+    else:
+        await _spawn("lxterminal", "--no-remote", "--geometry=100x28", "--title=Terminal")
     await _keep("tint2", "-c", str(HERE / "tint2rc"))
 
 

@@ -38,6 +38,21 @@ cd "$HOME/app" && exec /usr/bin/python3 -m http.server --bind 127.0.0.1 7860
 PREPARE = """#!/bin/sh
 mkdir -p "$HOME/app" && echo "painted here" >"$HOME/app/picture.txt"
 """
+SETUP = """title = { en = "Probe", zh = "探针" }
+summary = { en = "What a session shows of itself.", zh = "会话自己能看到的。" }
+creator = "Tests"
+version = "1.0"
+licence = "Apache-2.0"
+min_vram_mib = 0
+size_mib = 1
+cover = "probe.webp"
+
+[[apps]]
+name = "webui"
+port = 7860
+title = "Probe"
+health = "/picture.txt"
+"""
 
 
 class _ByFile(http.client.HTTPConnection):
@@ -126,7 +141,7 @@ def studio() -> Iterator[Studio]:
     images = data / "images"
     (images / "probe").mkdir(parents=True)
     (images / "desktop").symlink_to(IMAGES / "desktop")
-    for name, text in (("start", APP), ("prepare", PREPARE)):
+    for name, text in (("start", APP), ("prepare", PREPARE), ("setup.toml", SETUP)):
         (images / "probe" / name).write_text(text)
         (images / "probe" / name).chmod(0o755)
     driver = LocalDriver(data=data, slots=2, env=ENV, images=images)
@@ -159,7 +174,9 @@ def test_the_phases_are_told_in_order(studio: Studio) -> None:
 
 
 def test_the_furniture_comes(studio: Studio) -> None:
-    for program in ("openbox", "tint2", "lxterminal"):
+    # A desktop with a WebUI begins with a browser, where the machine has one to begin with.
+    first = next(filter(shutil.which, ("firefox-esr", "chromium")), "lxterminal")
+    for program in ("openbox", "tint2", first):
         eventually(lambda name=program: studio.pids(name), what=program)
 
 
