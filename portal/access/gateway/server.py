@@ -181,6 +181,9 @@ class Gateway:
             return self._plain(400, "bad upgrade")
         if not guards.from_itself(way):
             return self._plain(403, "wrong origin")
+        if "Service-Worker" in request.headers and not way.desk.app:
+            # It would go on answering for our own page there, long after its desktop has ended.
+            return self._plain(403, "no workers here")
         session = headers.cookie(request.headers.getall("Cookie", []))
         if not session:
             return self._no_session(way)

@@ -67,6 +67,17 @@ def test_the_frame_in_it_is_the_stream(world: World) -> None:
         ]
 
 
+def test_a_desktop_leaves_nobody_behind_who_answers_for_it(world: World) -> None:
+    """A service worker would stand before our page, and stay when the desktop is another one."""
+    worker = [("Service-Worker", "script"), ("Sec-Fetch-Dest", "serviceworker")]
+    assert world.ask("GET", "/worker.js", more=worker).status == 403
+    assert not world.desktop.heard
+    world.let_in("inside", world.app)
+    mine = {"desk": world.app, "cookie": world.cookie("inside")}
+    answer = world.ask("GET", "/worker.js", **mine, more=worker)  # type: ignore[arg-type]
+    assert answer.status == 200, "an app's origin is its own"
+
+
 def test_an_app_has_no_bar(world: World) -> None:
     world.let_in("inside", world.app)
     asked = {"desk": world.app, "cookie": world.cookie("inside")}

@@ -149,8 +149,10 @@ def test_the_idle_question_keeps_one_working(open_bar: Open, world: World) -> No
     page = open_bar()
     until = soon(minutes=4, seconds=32)
     asked = {"key": "idle", "text": "No keys or mouse since 20:55.", "until": until}
-    tell(world, page, idle={"stops_at": until}, notices=[asked])
     dialog = page.get_by_role("alertdialog")
+    tell(world, page, idle={"stops_at": until}, notices=[asked])
+    expect(dialog).to_be_hidden()  # nobody is asked what they may not answer
+    tell(world, page, may={"stop": True, "extend": True})
     expect(dialog).to_contain_text("This desktop stops in 4:")
     expect(dialog).to_contain_text("No keys or mouse since 20:55.")
     assert focused(page) == "I am still here" and not away(page)

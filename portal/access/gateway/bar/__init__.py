@@ -16,6 +16,8 @@ out. So nothing may be offered here that a desktop must not do to the person who
 * `extend` keeps this desktop from stopping when idle, as its programs can by being busy.
 * Both ask for no more than what every role that may open a desktop may do anyway, and the portal
   decides anew each time, as that person, for the launch that the session was opened for.
+* It ends with the desktop: no service worker is let in on this origin, so that none can answer in
+  our place later, when the desktop is a new one.
 * Anything more (sharing, deleting, money, other desktops) is asked on the portal's own pages.
 
 The content policy allows scripts and styles from our own folder alone; it guards against what gets

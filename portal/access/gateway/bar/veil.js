@@ -46,7 +46,8 @@ export class Veil {
     }
     if (lost) return this.#lost();
     const asked = current.notices.find((one) => one.key === "idle" && !this.answered.has(one.until));
-    return asked ? this.#idle(asked) : { kind: "" };
+    // Nobody is asked what they cannot answer.
+    return asked && current.may.extend ? this.#idle(asked) : { kind: "" };
   }
 
   #gone(kind, word) {
@@ -92,7 +93,9 @@ export class Veil {
             await this.actions.extend();
           },
         },
-        { word: t("stop_now"), press: () => this.actions.stop() },
+        ...(this.state.current.may.stop
+          ? [{ word: t("stop_now"), press: () => this.actions.stop() }]
+          : []),
       ],
       fill: () => {
         const left = until - this.state.now;
