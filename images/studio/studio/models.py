@@ -57,7 +57,9 @@ def find(places: Places) -> Found:
 
 def _sorted(folder: Path) -> list[Path]:
     try:
-        return sorted(folder.iterdir(), key=lambda path: path.name.lower())
+        # Hidden ones are on their way in, or what another system noted beside the real file.
+        shown = (path for path in folder.iterdir() if not path.name.startswith("."))
+        return sorted(shown, key=lambda path: path.name.lower())
     except OSError:
         return []
 
@@ -67,4 +69,4 @@ def _once(models: Iterable[Model]) -> list[Model]:
     found: dict[str, Model] = {}
     for model in models:
         found.setdefault(model.name, model)
-    return sorted(found.values(), key=lambda model: model.practice)
+    return list(found.values())

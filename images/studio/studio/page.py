@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from studio import pictures, words
-from studio.pictures import Wish
+from studio.pictures import GUIDANCE, STEPS, Wish
 from studio.work import FIELDS, SIZES, Studio, size_of, wish_from
 
 SHOWN = 24  # pictures of the gallery
@@ -71,17 +71,18 @@ def build(studio: Studio) -> tuple[gr.Blocks, gr.I18n]:
         device = gr.Markdown(elem_id="device")
         with gr.Row(equal_height=False):
             parts = _form(i18n, studio.first())
-        _examples(studio, parts.fields)
+        samples = _examples(studio, parts.fields)
         kept = _gallery(i18n("pictures"), "kept", columns=6, height="auto")
         paths, chosen = gr.State([]), gr.State(-1)
         use = gr.Button(i18n("use"), size="sm", elem_id="use")
-        _wire(studio, page, parts, Seen(device, kept, paths, chosen, use))
+        _wire(studio, page, parts, Seen(device, samples, kept, paths, chosen, use))
     return page, i18n
 
 
 @dataclass(frozen=True)
 class Seen:
     device: Any
+    samples: Any  # of the creator
     kept: Any  # gallery of all pictures
     paths: Any
     chosen: Any
@@ -97,14 +98,21 @@ def _form(i18n: gr.I18n, first: Wish) -> Parts:
             first.negative, label=i18n("negative"), placeholder=i18n("negative_hint"), lines=1
         )
         sizes = [(i18n(name), name) for name in SIZES]
-        size = gr.Dropdown(sizes, value=size_of(first), label=i18n("size"), elem_id="size")
+        size = gr.Dropdown(
+            sizes,
+            value=size_of(first),
+            label=i18n("size"),
+            info=i18n("size_info"),
+            allow_custom_value=True,
+            elem_id="size",
+        )
         model = gr.Dropdown([], label=i18n("model"), elem_id="model")
         advice = gr.Markdown(elem_id="advice")
         with gr.Accordion(i18n("more"), open=False):
             steps = gr.Slider(
-                1, 60, first.steps, step=1, label=i18n("steps"), info=i18n("steps_info")
+                *STEPS, first.steps, step=1, label=i18n("steps"), info=i18n("steps_info")
             )
-            guidance = gr.Slider(1, 15, first.guidance, step=0.5, label=i18n("guidance"))
+            guidance = gr.Slider(*GUIDANCE, first.guidance, step=0.5, label=i18n("guidance"))
             seed = gr.Number(first.seed, precision=0, label=i18n("seed"), info=i18n("seed_info"))
             count = gr.Slider(1, MOST_AT_ONCE, 1, step=1, label=i18n("count"))
             again = gr.Button(i18n("refresh"), size="sm")
@@ -140,7 +148,9 @@ def _wire(studio: Studio, page: gr.Blocks, parts: Parts, seen: Seen) -> None:
         names = [name for _, name in choices]
         wanted = first.model if first.model in names else next(iter(names), None)
         model = gr.update(choices=choices, value=wanted)
-        return model, studio.advice(language), *after(request)
+        title = words.said("examples", language, creator=studio.about.name)
+        samples = gr.update(label=title, sample_labels=studio.samples(language))
+        return model, studio.advice(language), samples, *after(request)
 
     def work(  # noqa: PLR0917 - gradio calls it by place
         prompt: str,
@@ -169,15 +179,13 @@ def _wire(studio: Studio, page: gr.Blocks, parts: Parts, seen: Seen) -> None:
         if wish is None:
             gr.Info(words.said("no_settings", language_of(request)))
             return tuple(gr.skip() for _ in parts.fields)
-        values = asdict(wish) | {"size": size_of(wish)}
-        if wish.model not in {name for _, name in studio.choices("")}:
-            values["model"] = gr.skip()
-        return tuple(values[name] for name in FIELDS)
+        return filled(wish, known=wish.model in {name for _, name in studio.choices("")})
 
     quietly: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [seen.device, seen.kept, seen.paths]
     for begin in (page.load, parts.again.click):
-        begin(look, None, [parts.fields[FIELDS.index("model")], parts.advice, *shown], **quietly)
+        model = parts.fields[FIELDS.index("model")]
+        begin(look, None, [model, parts.advice, seen.samples, *shown], **quietly)
     gr.on(
         [parts.paint.click, parts.fields[0].submit],
         work,
@@ -192,23 +200,33 @@ def _wire(studio: Studio, page: gr.Blocks, parts: Parts, seen: Seen) -> None:
     seen.use.click(use_again, [seen.paths, seen.chosen], parts.fields, **quietly)
 
 
-def _examples(studio: Studio, fields: list[Any]) -> None:
+def _examples(studio: Studio, fields: list[Any]) -> Any:
     """What the creator would begin with; a click fills the fields."""
-    rows = []
-    for sample in studio.about.samples:
-        wish = pictures.wish_of(sample, studio.first())
-        rows.append(
-            [wish.prompt, wish.negative, size_of(wish), wish.steps, wish.guidance, wish.seed]
-        )
-    if rows:
-        prompt, negative, size, _model, steps, guidance, seed = fields
-        gr.Examples(
-            rows,
-            [prompt, negative, size, steps, guidance, seed],
-            label=f"Examples by {studio.about.name} · {studio.about.name} 的示例",
-            examples_per_page=6,
-            api_visibility="private",
-        )
+    wishes = [pictures.wish_of(sample, studio.first()) for sample in studio.about.samples]
+    samples = gr.Dataset(
+        components=[fields[0]],
+        samples=[[wish.prompt] for wish in wishes],
+        sample_labels=studio.samples(""),
+        type="index",
+        layout="table",
+        samples_per_page=6,
+        visible=bool(wishes),
+        elem_id="samples",
+    )
+    samples.click(
+        lambda at: filled(wishes[at], known=False),
+        samples,
+        fields,
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    return samples
+
+
+def filled(wish: Wish, *, known: bool) -> tuple[Any, ...]:
+    """For the fields; the model stays when the wish's own is not here."""
+    values = asdict(wish) | {"size": size_of(wish)} | ({} if known else {"model": gr.skip()})
+    return tuple(values[name] for name in FIELDS)
 
 
 def language_of(request: gr.Request | None) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from PIL import Image, PngImagePlugin
 
 KEY = "parameters"  # the text chunk in which Stable Diffusion WebUIs write it
 _LINE = re.compile(r'\s*(\w[\w ]*): ("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
-SIDES = range(64, 2049)
+SIDES, EIGHTH = range(64, 2049), 8  # a latent is an eighth of the picture
+STEPS, GUIDANCE, SEEDS = (1, 150), (0.0, 50.0), range(-1, 2**32)
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,30 @@ class Wish:
         if not self.prompt.strip():
             return "prompt"
         for name in ("width", "height"):
-            if getattr(self, name) not in SIDES or getattr(self, name) % 8:
+            if getattr(self, name) not in SIDES or getattr(self, name) % EIGHTH:
                 return name
-        if not 1 <= self.steps <= 150:
+        if not STEPS[0] <= self.steps <= STEPS[1]:
             return "steps"
-        if not 0 <= self.guidance <= 50:
+        if not GUIDANCE[0] <= self.guidance <= GUIDANCE[1]:
             return "guidance"
-        return "" if -1 <= self.seed < 2**32 else "seed"
+        return "" if self.seed in SEEDS else "seed"
+
+    def within(self) -> Wish:
+        """The nearest that can be painted: what others wrote down may have other limits."""
+
+        def side(wanted: int) -> int:
+            return min(max(wanted, SIDES[0]), SIDES[-1]) // EIGHTH * EIGHTH
+
+        # A number that is none (NaN) is not near anything.
+        known = self.guidance == self.guidance
+        return replace(
+            self,
+            width=side(self.width),
+            height=side(self.height),
+            steps=min(max(self.steps, STEPS[0]), STEPS[1]),
+            guidance=min(max(self.guidance, GUIDANCE[0]), GUIDANCE[1]) if known else 7.0,
+            seed=self.seed if self.seed in SEEDS else -1,
+        )
 
 
 def to_text(wish: Wish) -> str:
@@ -75,7 +94,7 @@ def from_text(text: str) -> Wish | None:
             wish = replace(wish, **{name: kind(value)})
         except ValueError:
             continue
-    return wish
+    return wish.within()
 
 
 def save(image: Image.Image, wish: Wish, folder: Path, *, now: datetime | None = None) -> Path:
@@ -104,12 +123,14 @@ def save(image: Image.Image, wish: Wish, folder: Path, *, now: datetime | None =
 
 
 def latest(folder: Path, count: int) -> list[Path]:
-    """The newest first."""
-    try:
-        found = [path for path in folder.rglob("*.png") if not path.name.startswith(".")]
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True)[:count]
-    except OSError:
-        return []
+    """The newest first. What is not there any more, or holds nothing yet, is no picture."""
+    found: list[tuple[int, Path]] = []
+    with suppress(OSError):
+        for path in folder.rglob("*.png"):
+            with suppress(OSError):
+                if not path.name.startswith(".") and (about := path.stat()).st_size:
+                    found.append((about.st_mtime_ns, path))
+    return [path for _when, path in sorted(found, reverse=True)[:count]]
 
 
 def made_of(path: Path) -> Wish | None:
@@ -117,21 +138,18 @@ def made_of(path: Path) -> Wish | None:
     try:
         with Image.open(path) as image:
             return from_text(str(image.info.get(KEY, "")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, Image.DecompressionBombError):
         return None
 
 
 def wish_of(said: dict[str, Any], known: Wish) -> Wish:
     """`known`, with what somebody's example or settings say instead."""
     names = {field.name for field in fields(Wish)}
-    return replace(known, **{key: value for key, value in said.items() if key in names})
+    wish = replace(known, **{key: value for key, value in said.items() if key in names})
+    return wish.within()
 
 
 def _bare(text: str) -> str:
     if len(text) > 1 and text.startswith('"') and text.endswith('"'):
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     return text
-
-
-def as_values(wish: Wish) -> dict[str, Any]:
-    return asdict(wish)

@@ -51,17 +51,18 @@ class Creator:
 
 
 def creator(places: Places) -> Creator:
-    """Of the setup that extends this one; else of the studio itself. Never fails."""
-    for folder in (places.creator, places.setup):
-        if folder is None:
-            continue
-        try:
-            said = tomllib.loads((folder / "setup.toml").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        return Creator(
-            name=str(said.get("creator", "")),
-            settings=dict(said.get("settings", {})),
-            samples=tuple(said.get("samples", ())),
-        )
-    return Creator()
+    """Of the setup that extends this one, over what the studio's own says. Never fails."""
+    base, own = _said(places.setup), _said(places.creator)
+    return Creator(
+        name=str(own.get("creator") or base.get("creator", "")),
+        settings=base.get("settings", {}) | own.get("settings", {}),
+        samples=tuple(own.get("samples") or base.get("samples", ())),
+    )
+
+
+def _said(folder: Path | None) -> dict[str, Any]:
+    """Checked when the catalogue was loaded; empty where there is none."""
+    try:
+        return tomllib.loads((folder / "setup.toml").read_text("utf-8")) if folder else {}
+    except (OSError, ValueError):
+        return {}

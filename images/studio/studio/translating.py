@@ -16,14 +16,9 @@ _CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _MARKS = str.maketrans("，。；：！？、（）【】“”《》　", ',,;:!?,()[]"""" ')
 # Words that hold a sentence together and show nothing.
 _SILENT = "的了着在和与是有个只条张幅位一些很吗呢啊地得把被让从向到之其并且及里上中"
-_COUNTED = re.compile(r"([一二两三四五六七八九十])(?:个|只|条|张|幅|位|座|朵|棵|匹|艘|辆)")
-_NUMBERS = dict(
-    zip(
-        "一二两三四五六七八九十",
-        ["one", "two", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"],
-        strict=False,
-    )
-)
+_COUNTED = re.compile(r"([一二两三四五六七八九十]{1,3})(?:个|只|条|张|幅|位|座|朵|棵|匹|艘|辆)")
+_DIGITS = {digit: number for number, digit in enumerate("一二三四五六七八九", 1)} | {"两": 2}
+_NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 
 
 @dataclass(frozen=True)
@@ -59,14 +54,21 @@ def translate(prompt: str) -> Translated:
     return Translated(", ".join(parts), tuple(dict.fromkeys(unknown)), changed=True)
 
 
+def _number(said: str) -> str:
+    """Up to 99; above ten in digits."""
+    tens, ten, ones = said.rpartition("十")
+    number = (_DIGITS.get(tens, 1) * 10 if ten else 0) + _DIGITS.get(ones, 0)
+    return _NUMBERS[number - 1] if number <= len(_NUMBERS) else str(number)
+
+
 def _part(text: str) -> tuple[str, list[str]]:
-    text = _COUNTED.sub(lambda match: f" {_NUMBERS[match[1]]} ", text)
+    text = _COUNTED.sub(lambda match: f" {_number(match[1])} ", text)
     known, longest = terms(), max(map(len, terms()))
     words, unknown, place, missed = [], [], 0, ""
 
     def give_up() -> None:
         nonlocal missed
-        if missed.strip(_SILENT):
+        if missed:
             unknown.append(missed)
         missed = ""
 

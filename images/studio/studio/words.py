@@ -13,6 +13,10 @@ TABLE: dict[str, tuple[str, str]] = {
     "negative": ("What you do not want to see", "不想看到什么"),
     "negative_hint": ("blurry, text, watermark", "模糊，文字，水印"),
     "size": ("Size", "尺寸"),
+    "size_info": (
+        "Or write your own, for example 832 × 1216.",
+        "也可以自己写，例如 832 × 1216。",
+    ),
     "square": ("Square 512 × 512", "方形 512 × 512"),
     "portrait": ("Portrait 512 × 768", "竖幅 512 × 768"),
     "landscape": ("Landscape 768 × 512", "横幅 768 × 512"),
@@ -107,7 +111,6 @@ TABLE: dict[str, tuple[str, str]] = {
     ),
     "bad_steps": ("Steps are from 1 to 150.", "步数为 1 到 150。"),
     "bad_guidance": ("This is a number from 0 to 50.", "这一项为 0 到 50。"),
-    "nothing_yet": ("Nothing painted yet.", "还没有画。"),
     "no_settings": ("This picture does not say how it was made.", "这张画没有记录设置。"),
 }
 
@@ -122,5 +125,8 @@ def languages() -> dict[str, dict[str, str]]:
 def said(key: str, accepted: str = "", **values: object) -> str:
     """In the language that the browser asks for (its Accept-Language header)."""
     english, chinese = TABLE[key]
-    words = chinese if accepted.strip().lower().startswith("zh") else english
-    return words.format(**values)
+    return (chinese if is_chinese(accepted) else english).format(**values)
+
+
+def is_chinese(accepted: str) -> bool:
+    return accepted.strip().lower().startswith("zh")

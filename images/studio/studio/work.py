@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -46,6 +47,13 @@ class Studio:
         return [
             (words.said("practice", language) if model.practice else model.name, model.name)
             for model in found
+        ]
+
+    def samples(self, language: str) -> list[str]:
+        """What the creator would begin with, in words to choose by."""
+        chinese = words.is_chinese(language)
+        return [
+            (chinese and said.get("prompt_zh")) or said["prompt"] for said in self.about.samples
         ]
 
     def advice(self, language: str) -> str:
@@ -160,7 +168,7 @@ def _lines(*lines: str) -> str:
 def wish_from(values: Sequence[Any]) -> Wish:
     """What the fields say, in the order of FIELDS; one that was emptied means what is usual."""
     said = dict(zip(FIELDS, values, strict=True))
-    width, height = SIZES.get(said.pop("size"), SIZES["square"])
+    width, height = sides_of(said.pop("size") or "square")
     usual = Wish(prompt="", width=width, height=height)
     kinds = {"steps": int, "guidance": float, "seed": int}
     given = {
@@ -170,9 +178,13 @@ def wish_from(values: Sequence[Any]) -> Wish:
 
 
 def size_of(wish: Wish) -> str:
-    """The name of the nearest size that is offered."""
+    """The name of its size; of one that has none, the numbers."""
+    sides = (wish.width, wish.height)
+    named = (name for name, known in SIZES.items() if known == sides)
+    return next(named, f"{wish.width} × {wish.height}")
 
-    def far(name: str) -> int:
-        return abs(SIZES[name][0] - wish.width) + abs(SIZES[name][1] - wish.height)
 
-    return min(SIZES, key=far)
+def sides_of(size: str) -> tuple[int, int]:
+    """Of a size by name, or as somebody wrote it; nothing by nothing when it says none."""
+    written = re.search(r"(\d{1,5})\s*[xX×*]\s*(\d{1,5})", size)
+    return SIZES.get(size) or ((int(written[1]), int(written[2])) if written else (0, 0))
