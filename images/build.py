@@ -17,9 +17,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from images import digest, folders, install, sources, tools
+from images import digest, folders, install, recipes, sources, tools
 from images.folders import Place, SetupError
-from images.install import RecipeError
+from images.install import NOTHING, Given
+from images.recipes import Recipe, RecipeError
 from images.sources import SourceRefused
 from images.tools import BuildFailed, Unavailable, cache
 
@@ -36,7 +37,7 @@ def name_of(setup: str, registry: str = LOCAL) -> str:
     return f"{registry}/{setup}:{_recipe(setup)[0].version}"
 
 
-def build(setup: str, *, name: str = "", fresh: bool = False, source: Path | None = None) -> str:
+def build(setup: str, *, name: str = "", fresh: bool = False, given: Given = NOTHING) -> str:
     """Its name, once it lies in our own store. Unavailable, BuildFailed.
 
     Builds what it stands on as well. `desktop` is the plain desktop below all setups.
@@ -47,13 +48,12 @@ def build(setup: str, *, name: str = "", fresh: bool = False, source: Path | Non
     recipe, places = _recipe(setup)
     signature = digest.of(setup, places)
     if recipe.extends:
-        base = build(recipe.extends, fresh=fresh, source=source)
-        source = None
+        base = build(recipe.extends, fresh=fresh, given=given)
     else:
         with tools.locked():
             base = _desktop(fresh=fresh)
     name = name or name_of(setup)
-    with tools.locked(), _given(recipe, source) as contexts:
+    with tools.locked(), _contexts(recipe, given) as contexts:
         layer = {"PLACE": "/opt/creator", "CREATOR": "/opt/creator"} if recipe.extends else {}
         tools.builder().build(
             ROOT / "images" / "Containerfile.setup",
@@ -96,12 +96,12 @@ def archive(setup: str, *, name: str = "") -> Path:
     return path
 
 
-def _recipe(setup: str) -> tuple[install.Recipe, dict[str, Place]]:
+def _recipe(setup: str) -> tuple[Recipe, dict[str, Place]]:
     try:
         places = folders.find(more=folders.further())
         if setup not in places:
             raise BuildFailed(f"there is no setup {setup!r}; known: {', '.join(places)}")
-        return install.read(places[setup]), places
+        return recipes.read(places[setup]), places
     except (SetupError, RecipeError) as error:
         raise BuildFailed(str(error)) from error
 
@@ -152,30 +152,33 @@ def _debian(*, fresh: bool) -> str:
 
 
 @contextmanager
-def _given(recipe: install.Recipe, source: Path | None) -> Iterator[dict[str, Path]]:
-    """What a build is given: the recipe as one folder, and the source tree. BuildFailed."""
+def _contexts(recipe: Recipe, given: Given) -> Iterator[dict[str, Path]]:
+    """What a build sees: the recipe as one folder, and what was given, checked. BuildFailed."""
     with tempfile.TemporaryDirectory(prefix="given-", dir=cache()) as place:
-        folder, tree = Path(place) / "recipe", Path(place) / "source"
-        tree.mkdir()
-        install.copy(recipe, folder)
-        if recipe.source is not None:
-            try:
-                sources.place(recipe.source, source, tree)
-            except SourceRefused as error:
-                raise BuildFailed(str(error)) from error
-        yield {"recipe": folder, "source": tree}
+        folder, brought = Path(place) / "recipe", Path(place) / "given"
+        for each in ("source", "extensions"):
+            (brought / each).mkdir(parents=True)
+        recipes.copy(recipe, folder)
+        try:
+            if recipe.source is not None:
+                sources.place(recipe.source, given.source, brought / "source", recipe.parts)
+            sources.place_each(recipe.extensions, given.extensions, brought / "extensions")
+        except SourceRefused as error:
+            raise BuildFailed(str(error)) from error
+        yield {"recipe": folder, "given": brought}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev images build", description=__doc__)
     parser.add_argument("setup", help="a setup, such as studio; or desktop")
     parser.add_argument("--name", default="", help="REGISTRY/SETUP:VERSION of the image")
-    parser.add_argument("--source", type=Path, help="folder or archive of the WebUI's source")
+    install.add_given(parser)
     parser.add_argument("--out", type=Path, help="save it there, for `ctr images import`")
     parser.add_argument("--fresh", action="store_true", help="take nothing from the cache")
     options = parser.parse_args()
     try:
-        name = build(options.setup, name=options.name, fresh=options.fresh, source=options.source)
+        given = Given(options.source, options.extensions)
+        name = build(options.setup, name=options.name, fresh=options.fresh, given=given)
         if options.out:
             save(name, options.out)
     except (Unavailable, BuildFailed) as error:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from images import install
+from images import recipes
 from images.folders import Place, SetupError
 
 # Words and pictures that present a setup. They may change without a new version.
@@ -62,12 +62,14 @@ def _words(place: Place) -> dict[str, Any]:
 
 def _files(place: Place, words: Mapping[str, Any]) -> dict[str, str]:
     """Every other file that is installed: its path within the folder, and its SHA-256."""
-    recipe = install.Recipe(folder=place.folder, data=place.file, slug=place.slug)
+    named = words.get("install", {}).get("requirements")
+    requirements = place.file.parent / named if isinstance(named, str) else None
+    recipe = recipes.Recipe(place.folder, place.file, place.slug, requirements=requirements)
     pictures = {str(words[key]) for key in ("cover", "avatar") if key in words}
     found = {}
-    for path in install.files(recipe)[1:]:
-        inside = path.relative_to(place.folder).as_posix()
-        if inside not in pictures:
+    for path in recipes.files(recipe)[1:]:
+        inside = recipes.inside(recipe, path).as_posix()
+        if inside not in pictures and path.is_file():
             found[inside] = _sha256(path)
     return found
 

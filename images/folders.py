@@ -3,7 +3,8 @@
 * images/<slug>/setup.toml: a setup with its recipe beside it;
 * images/webui/setups/<slug>.toml: one of several setups that share the recipe images/webui;
 * <further>/<slug>/setup.toml: creators' own folders, outside the checkout. The folder is named by
-  ATELIER_SETUPS_FOLDER.
+  ATELIER_SETUPS_FOLDER;
+* <further>/<slug>.toml: another setup that shares the recipe images/webui.
 """
 
 from __future__ import annotations
@@ -71,3 +72,5 @@ def _places(images: Path, more: Path | None) -> Iterator[Place]:
     if more is not None:
         for file in sorted(more.glob("*/setup.toml")):
             yield Place(file.parent.name, file, file.parent)
+        for file in sorted(more.glob("*.toml")):
+            yield Place(file.stem, file, images / SHARED)

@@ -1,6 +1,7 @@
 """Prepares one setup: the same steps in a container's build and on one machine.
 
     python3 -m images.install FOLDER TARGET [--envs FOLDER] [--source FOLDER-OR-ARCHIVE]
+                              [--extensions FOLDER]
 
 Standard library only, since it also runs inside a bare container. What is cut short goes on where
 it stopped: nothing appears under its final name before it is whole.
@@ -21,18 +22,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from images import sources
+from images import recipes, sources
 from images.folders import Place
+from images.recipes import Recipe, RecipeError
 
 INSTALLED = "installed.json"
-# Of a recipe's folder: what is not part of the setup. `setups` is the data of the WebUI recipe.
-LEFT_OUT = ("__pycache__", "Containerfile*", "requirements.in", "setup.toml", "setups", ".*")
 # So many packages at a time: few enough that one sees it move, and uv fetches them side by side.
 AT_ONCE = 6
 SAID_LAST = 3000
@@ -45,74 +43,15 @@ class InstallFailed(Exception):
     """A step did not do what it should; says which, and what was said last."""
 
 
-class RecipeError(Exception):
-    """The folder is no recipe."""
-
-
 @dataclass(frozen=True)
-class Recipe:
-    """How a setup is prepared, from its `setup.toml`."""
+class Given:
+    """What whoever prepares has to bring: nothing of it is ever fetched."""
 
-    folder: Path
-    data: Path  # its setup.toml, in that folder or, for the WebUI recipe, beside others
-    slug: str
-    version: str = ""
-    extends: str = ""  # slug of the setup that this one adds to
-    requirements: Path | None = None
-    steps: tuple[str, ...] = ()
-    source: sources.Source | None = None
-    models: tuple[dict[str, Any], ...] = ()
-
-    @property
-    def effortless(self) -> bool:
-        """Nothing to do but to copy a few files."""
-        return not (self.requirements or self.steps or self.source or self.models)
+    source: Path | None = None  # folder or archive of the WebUI's source
+    extensions: Path | None = None  # a folder with one folder or archive each, by name
 
 
-def read(place: Place) -> Recipe:
-    """RecipeError. The schema is checked elsewhere; here only what would lead astray."""
-    folder, file = place.folder, place.file
-    try:
-        said = tomllib.loads(file.read_text()) if file.exists() else {}
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{file}: {error}") from error
-    install = said.get("install", {})
-    requirements = folder / install["requirements"] if install.get("requirements") else None
-    for name in (requirements, *(folder / step for step in install.get("steps", ()))):
-        if name is not None and not name.is_file():
-            raise RecipeError(f"{file}: install: there is no {name.name} beside it")
-    return Recipe(
-        folder=folder,
-        data=file,
-        slug=place.slug,
-        version=str(said.get("version", "")),
-        extends=str(said.get("extends", "")),
-        requirements=requirements,
-        steps=tuple(install.get("steps", ())),
-        source=sources.of(install["source"]) if install.get("source") else None,
-        models=tuple(said.get("models", ())),
-    )
-
-
-def files(recipe: Recipe) -> list[Path]:
-    """Everything that becomes part of the setup, its data first."""
-    found = [recipe.data]
-    for folder, names, own in os.walk(recipe.folder):
-        left_out = shutil.ignore_patterns(*LEFT_OUT)(folder, [*names, *own])
-        names[:] = sorted(set(names) - left_out)
-        found += [Path(folder, name) for name in sorted(set(own) - left_out)]
-    return found
-
-
-def copy(recipe: Recipe, target: Path) -> None:
-    """The recipe as one folder, its data as `setup.toml`."""
-    for file in files(recipe)[1:]:
-        place = target / file.relative_to(recipe.folder)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, place)
-    target.mkdir(parents=True, exist_ok=True)
-    if recipe.data.exists():
-        shutil.copyfile(recipe.data, target / "setup.toml")
+NOTHING = Given()
 
 
 def environment_name(requirements: Path) -> str:
@@ -127,7 +66,7 @@ def install(
     target: Path,
     *,
     envs: Path,
-    source: Path | None = None,
+    given: Given = NOTHING,
     base: str = "",
     tell: Tell,
 ) -> None:
@@ -138,9 +77,10 @@ def install(
     if (target / INSTALLED).exists():
         return
     part = target.with_name(target.name + ".part")
-    copy(recipe, part)
+    recipes.copy(recipe, part)
     if recipe.source is not None:
-        sources.place(recipe.source, source, part / "source")
+        sources.place(recipe.source, given.source, part / "source", recipe.parts)
+    sources.place_each(recipe.extensions, given.extensions, part / "extensions")
     python = Path(sys.base_prefix, "bin", "python3")
     if recipe.requirements is not None:
         name = environment_name(recipe.requirements)
@@ -152,6 +92,9 @@ def install(
     for number, step in enumerate(recipe.steps):
         tell("steps", number, len(recipe.steps))
         _run(str(python), str(part / step), cwd=part, PYTHONPATH=str(part))
+    for folder in (part / "source", part / "extensions"):
+        if folder.is_dir():
+            _compile(python, folder)
     _readable(part)
     about = {"setup": recipe.slug, "version": recipe.version, "base": base}
     (part / INSTALLED).write_text(json.dumps(about))
@@ -182,16 +125,20 @@ def _environment(requirements: Path, place: Path, tell: Tell) -> None:
                 file.write(f"{mark}\n")
         count += len(chunk)
     tell("compile", 0, 1)
-    # Some packages carry files for other Pythons, which never compile.
+    _compile(part / "bin" / "python", part / "lib")
+    (part / "now.txt").unlink(missing_ok=True)
+    _readable(part)
+    part.rename(place)
+
+
+def _compile(python: Path, folder: Path) -> None:
+    """Where it runs nothing may be written. Some files are for other Pythons and never compile."""
     subprocess.run(
-        [str(part / "bin" / "python"), "-m", "compileall", "-q", "-j", "0", str(part / "lib")],
+        [str(python), "-m", "compileall", "-q", "-j", "0", str(folder)],
         capture_output=True,
         check=False,
         env=_clean(),
     )
-    (part / "now.txt").unlink(missing_ok=True)
-    _readable(part)
-    part.rename(place)
 
 
 def _make_venv(place: Path) -> None:
@@ -268,12 +215,17 @@ def _readable(folder: Path) -> None:
                 path.chmod(wanted)
 
 
+def add_given(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source", type=Path, help="folder or archive of the WebUI's source")
+    parser.add_argument("--extensions", type=Path, help="folder of the extensions, by their names")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m images.install", description=__doc__)
     parser.add_argument("folder", type=Path, help="the recipe: a folder with a setup.toml")
     parser.add_argument("target", type=Path, help="where the prepared setup shall be")
     parser.add_argument("--envs", type=Path, help="where environments are kept; beside TARGET")
-    parser.add_argument("--source", type=Path, help="folder or archive of the WebUI's source")
+    add_given(parser)
     options = parser.parse_args()
 
     def tell(what: str, done: int, total: int) -> None:
@@ -282,7 +234,8 @@ def main() -> int:
     envs = options.envs or options.target.parent
     try:
         place = Place(options.folder.resolve().name, options.folder / "setup.toml", options.folder)
-        install(read(place), options.target, envs=envs, source=options.source, tell=tell)
+        given = Given(options.source, options.extensions)
+        install(recipes.read(place), options.target, envs=envs, given=given, tell=tell)
     except (InstallFailed, RecipeError, sources.SourceRefused) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1

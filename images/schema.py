@@ -8,23 +8,22 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Hashable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
 )
 
 from images.folders import Place, SetupError
+from images.recipe_schema import Install, Kind, Launch, Strict
 from images.values import (
     Flag,
     GitId,
     Https,
-    Inside,
     Mib,
     Picture,
     Position,
@@ -42,10 +41,6 @@ from images.values import (
 )
 
 _File = TypeVar("_File", bound=BaseModel)
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Words60(Strict):
@@ -73,24 +68,6 @@ class App(Strict):
     health: Annotated[str, StringConstraints(pattern=r"^/[!-~]{0,199}$", strict=True)] = "/"
 
 
-class Source(Strict):
-    """A tree that whoever builds has to give; it is known by its Git tree id."""
-
-    name: Text40
-    tree: GitId
-    commit: GitId | None = None
-    url: Https | None = None
-    licence: Text80 | None = None
-
-
-class Install(Strict):
-    """How the folder is prepared: the same steps in an image and on one machine."""
-
-    requirements: Inside | None = None
-    steps: tuple[Inside, ...] = ()
-    source: Source | None = None
-
-
 class Link(Strict):
     title: Text40
     url: Https
@@ -98,7 +75,7 @@ class Link(Strict):
 
 class Model(Strict):
     title: Text80
-    kind: Literal["checkpoint", "lora", "vae", "embedding", "controlnet", "upscaler"]
+    kind: Kind
     file: Weights
     url: Https
     sha256: Sha256
@@ -111,6 +88,7 @@ class Extension(Strict):
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
     url: Https
     commit: GitId
+    tree: GitId | None = None  # without it, a checkout has to be given
     licence: Text80
 
 
@@ -148,6 +126,7 @@ class Setup(Strict):
     extends: Slug | None = None
     apps: tuple[App, ...] = ()
     install: Install | None = None
+    launch: Launch | None = None
     models: Annotated[tuple[Model, ...], Field(max_length=64)] = ()
     extensions: Annotated[tuple[Extension, ...], Field(max_length=64)] = ()
     settings: Annotated[dict[str, Any], AfterValidator(json_only)] = {}
@@ -192,11 +171,21 @@ def _check(place: Place, setup: Setup) -> None:
     if setup.size_mib is None and setup.extends is None:
         raise SetupError(place.file, "size_mib", "Field required")
     install = setup.install or Install()
-    wanted = [("install.requirements", install.requirements)]
-    wanted += [(f"install.steps.{at}", step) for at, step in enumerate(install.steps)]
-    for key, name in wanted:
-        if name is not None and not (place.folder / name).is_file():
-            raise SetupError(place.file, key, f"there is no {name!r} in {place.folder}")
+    wanted = [("install.requirements", install.requirements, place.file.parent)]
+    wanted += [
+        (f"install.steps.{at}", step, place.folder) for at, step in enumerate(install.steps)
+    ]
+    for key, name, folder in wanted:
+        if name is not None and not (folder / name).is_file():
+            raise SetupError(place.file, key, f"there is no {name!r} in {folder}")
+    if install.parts and install.source is None:
+        raise SetupError(place.file, "install.parts", "parts of what? there is no install.source")
+    if setup.launch is not None and install.source is None:
+        raise SetupError(place.file, "launch", "runs an install.source, and there is none")
+    if setup.launch is not None and not setup.apps:
+        raise SetupError(place.file, "apps", "launch needs to know at which port: [[apps]]")
+    if place.shares_its_folder and setup.launch is None:
+        raise SetupError(place.file, "launch", "Field required")
 
 
 def _check_base(place: Place, setup: Setup, setups: Mapping[str, Setup]) -> None:
@@ -212,7 +201,7 @@ def _check_base(place: Place, setup: Setup, setups: Mapping[str, Setup]) -> None
         raise wrong("extends", f"unknown setup {name!r}; known: {known}")
     if base.extends is not None:
         raise wrong("extends", f"{name!r} extends {base.extends!r} itself; one level only")
-    for key in ("install", "apps", "image"):
+    for key in ("install", "launch", "apps", "image"):
         if getattr(setup, key):
             raise wrong(key, f"comes from {name!r}, which this setup extends; leave it out")
 

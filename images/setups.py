@@ -13,8 +13,9 @@ from pathlib import Path
 
 from images import folders
 from images.folders import IMAGES, SetupError
-from images.install import InstallFailed, RecipeError
+from images.install import Given, InstallFailed, add_given
 from images.models import ModelRefused
+from images.recipes import RecipeError
 from images.shelf import NotHere, Shelf
 
 
@@ -34,7 +35,7 @@ def listed(here: Shelf) -> None:
         _say(f"{slug:24} {word}")
 
 
-def prepare(here: Shelf, slug: str, source: Path | None) -> None:
+def prepare(here: Shelf, slug: str, given: Given) -> None:
     began, told = time.monotonic(), ""
 
     def tell(what: str, done: int, total: int, unit: str) -> None:
@@ -45,7 +46,7 @@ def prepare(here: Shelf, slug: str, source: Path | None) -> None:
             told = line
             _say(line)
 
-    place = here.prepare(slug, tell, source=source)
+    place = here.prepare(slug, tell, given=given)
     _say(
         f"{slug} is prepared in {place.creator or place.setup} ({time.monotonic() - began:.1f} s)"
     )
@@ -73,7 +74,7 @@ def main() -> int:
         of = verbs.add_parser(verb)
         of.add_argument("name")
         if verb == "prepare":
-            of.add_argument("--source", type=Path, help="folder or archive of its source")
+            add_given(of)
     verbs.add_parser("check").add_argument("names", nargs="*")
     options = parser.parse_args()
     here = shelf()
@@ -81,7 +82,7 @@ def main() -> int:
         if options.verb == "list":
             listed(here)
         elif options.verb == "prepare":
-            prepare(here, options.name, options.source)
+            prepare(here, options.name, Given(options.source, options.extensions))
         elif options.verb == "remove":
             gone = here.remove(options.name)
             _say("removed: " + (", ".join(gone) or "nothing, it was not prepared"))

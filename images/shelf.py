@@ -19,9 +19,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from images import digest, folders, install, sources
-from images.install import INSTALLED, Recipe, RecipeError
+from images import digest, folders, install, recipes, sources
+from images.install import INSTALLED, NOTHING, Given
 from images.models import Model, Store
+from images.recipes import Recipe, RecipeError
 
 # what is being done, how much of it is done, of how much, and its unit
 Tell = Callable[[str, int, int, str], None]
@@ -89,7 +90,7 @@ class Shelf:
             for layer in self._layers(slug)
         )
 
-    def prepare(self, slug: str, tell: Tell, *, source: Path | None = None) -> Prepared:
+    def prepare(self, slug: str, tell: Tell, *, given: Given = NOTHING) -> Prepared:
         """Do what is to be done. NotHere, InstallFailed, RecipeError, ModelRefused."""
         layers = self._layers(slug)
         self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ class Shelf:
                         layer.recipe,
                         layer.place,
                         envs=self.folder,
-                        source=source,
+                        given=given,
                         base=base,
                         tell=lambda what, done, total: tell(what, done, total, "parts"),
                     )
@@ -142,7 +143,7 @@ class Shelf:
             below = digest.base(slug, places)
             slugs = [below["slug"], slug] if below else [slug]
             return [
-                Layer(install.read(places[each]), self.folder, digest.of(each, places))
+                Layer(recipes.read(places[each]), self.folder, digest.of(each, places))
                 for each in slugs
             ]
         except folders.SetupError as error:

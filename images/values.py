@@ -95,3 +95,14 @@ Weights = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=120, strict=True),
     AfterValidator(_weights),
 ]
+# A path within a tree or a folder: no way out of it, no hidden one.
+Within = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,79}){0,5}$",
+        strict=True,
+    ),
+]
+Variable = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,63}$", strict=True)]
+Argument = Annotated[str, text(240)]
+Setting = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$", strict=True)]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from images import install, shelf
+from images import shelf
 from images.folders import IMAGES
+from images.recipes import RecipeError
 from portal.catalog.models import Setup
 
 
@@ -56,7 +57,7 @@ def _on_this_machine(setup: Setup) -> Presence:
 def _prepared(slug: str, version: str = "") -> bool:
     try:
         return _shelf().find(slug, version) is not None
-    except (shelf.NotHere, install.RecipeError):
+    except (shelf.NotHere, RecipeError):
         return False
 
 

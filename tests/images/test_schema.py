@@ -155,6 +155,34 @@ BAD: list[tuple[str, str, str, str]] = [
     ),
 ]
 
+SHARED = (
+    BASE[: BASE.index("[install]")]
+    + """
+[install]
+requirements = "requirements-forge.txt"
+
+[install.source]
+name = "forge"
+commit = "89abcdef0123456789abcdef0123456789abcdef"
+
+[[install.parts]]
+name = "blip"
+path = "repositories/blip"
+tree = "89abcdef0123456789abcdef0123456789abcdef"
+
+[launch]
+main = "launch.py"
+arguments = ["--port", "{port}", "--data", "{data}"]
+extensions = "extensions"
+
+[launch.models]
+lora = "models/Lora"
+
+[launch.defaults."ui-config.json"]
+"txt2img/Width/value" = "width"
+"""
+)
+
 
 @pytest.mark.parametrize(("old", "new", "key", "reason"), BAD)
 def test_a_bad_setup_is_refused_with_file_key_and_reason(
@@ -209,6 +237,57 @@ def test_a_bad_recipe_is_refused_with_file_key_and_reason(
     assert reason in refused.value.reason
 
 
+BAD_SHARED = [
+    ('"{port}"', '"7860"', "launch", "no argument says {port}"),
+    ('"{data}"', '"{home}"', "launch.arguments.3", "unknown {home}; known: {port}"),
+    ('main = "launch.py"', 'main = "../launch.py"', "launch.main", "pattern"),
+    ('main = "launch.py"', 'main = "/usr/bin/env"', "launch.main", "pattern"),
+    ('lora = "models/Lora"', 'loras = "models/Lora"', "launch.models.loras", "'lora'"),
+    ('lora = "models/Lora"', 'lora = "models/.hidden"', "launch.models.lora", "pattern"),
+    ("[launch.models]", "[launch.model]", "launch.model", "unknown key"),
+    ('commit = "89ab', 'commit = "89', "install.source.commit", "40 characters"),
+    ('commit = "89abcdef0123456789abcdef0123456789abcdef"', "", "install.source", "its commit"),
+    ('path = "repositories/blip"\n', "", "install.parts.0.path", "required"),
+    ('path = "repositories/blip"', 'path = "a/../b"', "install.parts.0.path", "pattern"),
+    ("[install.source]", "[install.sources]", "install.sources", "unknown key"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "reason"), BAD_SHARED)
+def test_a_bad_launch_is_refused_with_file_key_and_reason(
+    images: Path, tmp_path: Path, old: str, new: str, key: str, reason: str
+) -> None:
+    assert old in SHARED
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "requirements-forge.txt").write_text("")
+    (own / "forge.toml").write_text(SHARED)
+    assert read(images, own)["forge"].launch is not None
+    (own / "forge.toml").write_text(SHARED.replace(old, new))
+    with pytest.raises(SetupError) as refused:
+        read(images, own)
+    assert (refused.value.file, refused.value.key) == (own / "forge.toml", key)
+    assert reason.lower() in refused.value.reason.lower()
+
+
+def test_what_only_makes_sense_together_is_asked_for(images: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "requirements-forge.txt").write_text("")
+    source, launch = SHARED.index("[install.source]"), SHARED.index("[launch]")
+    parts = SHARED.index("[[install.parts]]")
+    for text, key in [
+        (SHARED[:launch], "launch"),
+        (SHARED[:source] + SHARED[launch:], "launch"),
+        (SHARED[:source] + SHARED[parts:launch], "install.parts"),
+        (SHARED.replace(SHARED[SHARED.index("[[apps]]") : SHARED.index("[install]")], ""), "apps"),
+    ]:
+        (own / "forge.toml").write_text(text)
+        with pytest.raises(SetupError) as refused:
+            read(images, own)
+        assert refused.value.key == key
+
+
 def test_the_same_model_file_stands_there_once(images: Path) -> None:
     block = LAYER[LAYER.index("[[models]]") : LAYER.index("[[extensions]]")]
     put(images, "long-lens", LAYER.replace("[[extensions]]", f"{block}[[extensions]]"))
@@ -230,9 +309,8 @@ def test_setups_that_share_a_recipe_and_creators_own_folders_are_found(
 ) -> None:
     shared = images / "webui" / "setups"
     shared.mkdir(parents=True)
-    (shared / "forge.toml").write_text(BASE.replace("make_practice_model", "start"))
-    (images / "webui" / "requirements.txt").write_text("")
-    (images / "webui" / "start.py").write_text("")
+    (shared / "forge.toml").write_text(SHARED)
+    (shared / "requirements-forge.txt").write_text("")
     own = tmp_path / "own"
     own.mkdir()
     put(own, "night-train", LAYER.replace('"base"', '"forge"'))
@@ -264,7 +342,7 @@ OURS = {place.slug: place for place in folders.find().values()}
 
 def test_what_we_ship_is_in_order() -> None:
     setups = schema.read(OURS)
-    assert {"blank", "studio"} <= set(setups)
+    assert {"blank", "studio", "a1111", "forge", "comfyui"} <= set(setups)
 
 
 def test_our_examples_are_of_many_hands_and_work_without_a_download() -> None:

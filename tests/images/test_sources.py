@@ -113,3 +113,52 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceRefused, match="cannot be unpacked"):
         sources.place(Source("webui", tree="0" * 40), tmp_path / "webui.tar", tmp_path / "target")
     shutil.rmtree(tmp_path / "target", ignore_errors=True)
+
+
+def commit_of(folder: Path) -> str:
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_commit_alone_is_enough_for_a_checkout(tree: Path, tmp_path: Path) -> None:
+    source = Source("webui", commit=commit_of(tree))
+    sources.place(source, tree, tmp_path / "target")
+    assert sources.tree_id(tmp_path / "target") == git_tree(tree)
+    # The copy carries the commit along, so that it can be looked at again without Git.
+    sources.place(source, tmp_path / "target", tmp_path / "again")
+    assert sources.tree_id(tmp_path / "again") == git_tree(tree)
+
+
+def test_a_changed_checkout_is_not_its_commit(tree: Path, tmp_path: Path) -> None:
+    source = Source("webui", commit=commit_of(tree))
+    (tree / "lib" / "a.py").write_text("print('b')\n")
+    with pytest.raises(SourceRefused, match=f"the setup names {git_tree(tree)}"):
+        sources.place(source, tree, tmp_path / "target")
+
+
+def test_a_commit_that_is_not_there_or_not_itself_is_refused(tree: Path, tmp_path: Path) -> None:
+    unknown = Source("webui", commit="c" * 40)
+    archive = tmp_path / "webui"
+    shutil.copytree(tree, archive, ignore=shutil.ignore_patterns(".git"), symlinks=True)
+    for source, given in ((unknown, tree), (Source("webui", commit=commit_of(tree)), archive)):
+        with pytest.raises(SourceRefused, match="has to be a Git checkout with the commit"):
+            sources.place(source, given, tmp_path / "target")
+    (archive / sources.COMMIT).write_bytes(b"tree " + sources.tree_id(archive).encode() + b"\n")
+    with pytest.raises(SourceRefused, match="has to be a Git checkout"):
+        sources.place(Source("webui", commit=commit_of(tree)), archive, tmp_path / "target")
+
+
+def test_parts_are_trees_of_their_own(tree: Path, tmp_path: Path) -> None:
+    main = git_tree(tree)
+    part = tree / "repositories" / "part"
+    part.mkdir(parents=True)
+    (part / "code.py").write_text("x = 1\n")
+    parts = [Source("part", tree=sources.tree_id(part), path="repositories/part")]
+    source = Source("webui", tree=main)
+    sources.place(source, tree, tmp_path / "target", parts)
+    assert (tmp_path / "target" / "repositories" / "part" / "code.py").exists()
+    with pytest.raises(SourceRefused, match=f"names {main}"):
+        sources.place(source, tree, tmp_path / "target")  # what is no part does not belong there
+    shutil.rmtree(part)
+    with pytest.raises(SourceRefused, match=r"has no repositories/part\. Get part"):
+        sources.place(source, tree, tmp_path / "other", parts)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from images.install import InstallFailed, RecipeError
+from images.install import InstallFailed
 from images.models import ModelRefused
+from images.recipes import RecipeError
 from images.shelf import NotHere
 from provisioner.drivers.base import App, DesktopSpec, GpuNeed
 from provisioner.drivers.local import processes
