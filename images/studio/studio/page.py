@@ -208,7 +208,6 @@ def _examples(studio: Studio, fields: list[Any]) -> Any:
         samples=[[wish.prompt] for wish in wishes],
         sample_labels=studio.samples(""),
         type="index",
-        layout="table",
         samples_per_page=6,
         visible=bool(wishes),
         elem_id="samples",
