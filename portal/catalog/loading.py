@@ -6,6 +6,7 @@ Every complaint names the file, the key and the reason. What a setup.toml may sa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,6 +115,11 @@ def read(*, plans: Path, images: Path, more: Path | None = None) -> Catalogue:
             known = ", ".join(offered.gpu_classes) or "none"
             reason = f"unknown class {plan.gpu.gpu_class!r}; known: {known}"
             raise CatalogError(plans, f"plans.{slug}.gpu.class", reason)
+    if more is not None and not more.is_dir():
+        raise CatalogError(more, "", "there is no such folder; ATELIER_SETUPS_FOLDER names it")
+    if more is not None and not os.access(more, os.R_OK | os.X_OK):
+        reason = f"user {os.getuid()} may not look into it; ATELIER_SETUPS_FOLDER names it"
+        raise CatalogError(more, "", reason)
     try:
         places = folders.find(images, more)
         setups = schema.read(places)
@@ -122,8 +128,6 @@ def read(*, plans: Path, images: Path, more: Path | None = None) -> Catalogue:
         raise CatalogError(error.file, error.key, error.reason) from error
     if not setups:  # rather a mistaken folder than a wish to withdraw everything
         raise CatalogError(images, "", "no setup.toml in any folder of it")
-    if more is not None and not more.is_dir():
-        raise CatalogError(more, "", "there is no such folder; ATELIER_SETUPS_FOLDER names it")
     return Catalogue(
         plans=offered,
         setups={

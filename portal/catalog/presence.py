@@ -32,8 +32,7 @@ def of(setup: Setup) -> Presence:
     if settings.ATELIER.driver == "local":
         return _on_this_machine(setup)
     if settings.ATELIER.driver == "kubernetes" and not image(setup):
-        source = " --source FOLDER" if setup.needs_source else ""
-        return Presence(False, f"./dev images build {setup.slug}{source}", "image")
+        return Presence(False, f"./dev images build {setup.slug}{_brought(setup)}", "image")
     return HERE
 
 
@@ -47,11 +46,19 @@ def _on_this_machine(setup: Setup) -> Presence:
     if setup.superseded:  # its recipe has gone on; what was prepared of it may still be there
         lacks = Presence(False, lacks="version")
         return HERE if _prepared(setup.slug, setup.version) else lacks
-    if not setup.needs_source:
+    brought = _brought(setup)
+    if not brought:
         return HERE  # it is prepared at the first start
-    recipe = setup.extends or setup.slug
-    lacks = Presence(False, f"./dev setups prepare {recipe} --source FOLDER", "source")
+    # Where only the WebUI itself has to be given, all that stands on it follows.
+    recipe = setup.slug if setup.extensions else setup.extends or setup.slug
+    lacks = Presence(False, f"./dev setups prepare {recipe}{brought}", "source")
     return HERE if _prepared(recipe) else lacks
+
+
+def _brought(setup: Setup) -> str:
+    """The options that name what has to be given."""
+    source = " --source FOLDER" if setup.needs_source else ""
+    return source + (" --extensions FOLDER" if setup.extensions else "")
 
 
 def _prepared(slug: str, version: str = "") -> bool:

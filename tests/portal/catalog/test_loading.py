@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -238,3 +239,15 @@ def test_what_we_ship_loads_and_holds_what_was_promised() -> None:
         cover = ROOT / "portal" / "static" / "covers" / setup.cover
         assert cover.is_file(), f"{setup.slug} has no cover at {cover}"
         assert any(offers.fits(plan, setup).ok for plan in offers.plans())
+
+
+def test_a_folder_of_setups_that_nobody_may_look_into_is_named(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would look like an empty one, and everything in it would be withdrawn."""
+    shut = tmp_path / "shut"
+    shut.mkdir()
+    loading.read(plans=files.plans, images=files.images, more=shut)
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != shut)
+    with pytest.raises(CatalogError, match=r"shut: user \d+ may not look into it"):
+        loading.read(plans=files.plans, images=files.images, more=shut)

@@ -80,6 +80,14 @@ def test_what_extends_it_is_here_with_it(shelf: Path, images: Path) -> None:
     assert presence.of(layer).here
 
 
+def test_extensions_have_to_be_given_too(shelf: Path, images: Path) -> None:
+    layer = setup(slug="long-lens", extends="forge", extensions=[{"name": "grain"}])
+    wanted = "./dev setups prepare long-lens --source FOLDER --extensions FOLDER"
+    assert presence.of(layer).command == wanted
+    put(shelf, images)
+    assert not presence.of(layer).here, "the WebUI below it is not enough"
+
+
 def test_an_earlier_version_is_here_while_it_is_prepared(shelf: Path, images: Path) -> None:
     put(shelf, images)
     file = images / "forge" / "setup.toml"
