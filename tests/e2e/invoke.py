@@ -4,6 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from playwright.sync_api import Page
+
+from tests.running import eventually
+
+ASK = """async ([path, body]) => {
+    const options = body ? {method: "POST", body: JSON.stringify(body),
+                            headers: {"Content-Type": "application/json"}} : {};
+    return await (await fetch(path, options)).json();
+}"""
+
+
+def ask_for_a_picture(app: Page, prompt: str) -> None:
+    """In an open InvokeAI, once its page is up and its practice model is known."""
+    app.locator("textarea").first.wait_for(timeout=180_000)  # the place for words: it is up
+    models = eventually(
+        lambda: app.evaluate(ASK, ["/api/v2/models/", None])["models"],
+        what="the practice model",
+        seconds=60,
+    )
+    wish = batch(models[0], prompt=prompt)
+    queued = app.evaluate(ASK, ["/api/v1/queue/default/enqueue_batch", wish])
+    assert queued["enqueued"] == 1, queued
+
 
 def batch(
     model: dict[str, Any], *, prompt: str, side: int = 256, steps: int = 6

@@ -22,11 +22,6 @@ pytestmark = [
     pytest.mark.timeout(1500),
     pytest.mark.skipif(not browsing.CHROMIUM, reason="no Chromium on this machine"),
 ]
-ASK = """async ([path, body]) => {
-    const options = body ? {method: "POST", body: JSON.stringify(body),
-                            headers: {"Content-Type": "application/json"}} : {};
-    return await (await fetch(path, options)).json();
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +41,7 @@ def test_invokeai_paints_and_the_picture_is_in_outputs_after_stopping(
     home = platform.data / "desktops" / page.url.rstrip("/").rsplit("/", 1)[-1] / "home"
 
     app, _complaints, hosts = open_app(page, "InvokeAI")
-    app.locator("textarea").first.wait_for(timeout=180_000)  # the place for words: it is up
-    models = eventually(
-        lambda: app.evaluate(ASK, ["/api/v2/models/", None])["models"], what="the practice model"
-    )
-    wish = invoke.batch(models[0], prompt="a cat by the window")
-    queued = app.evaluate(ASK, ["/api/v1/queue/default/enqueue_batch", wish])
-    assert queued["enqueued"] == 1, queued
+    invoke.ask_for_a_picture(app, "a cat by the window")
     folder = home / "Outputs" / "InvokeAI" / "images"
     eventually(lambda: list(folder.glob("*.png")), seconds=180, what="the picture")
     ours = {app.url.split("/")[2], platform.url.split("/")[2], "here"}
