@@ -1,4 +1,4 @@
-"""`python -m images.covers [name …]`: draws into portal/static/covers/."""
+"""`python -m images.covers [name …]`: draws portal/static/covers/, and a desktop's wallpaper."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from images.covers import avatars, craft, land, matter, press
+from images.covers import avatars, craft, land, matter, press, wall
 from images.covers.brushes import KEPT, Field
 
 FOLDER = Path(__file__).resolve().parents[2] / "portal" / "static" / "covers"
+WALLPAPER = Path(__file__).resolve().parents[1] / "desktop" / "wallpaper.jpg"
 SIZE_MAX = 120_000  # bytes
 COVERS: dict[str, Callable[[], Field]] = {
     "blank": matter.blank,
@@ -59,10 +60,24 @@ def draw(name: str) -> bytes:
     return kept.getvalue()
 
 
+def draw_wallpaper() -> bytes:
+    """As a JPEG file, which every desktop's own library opens; the same every time."""
+    values = (np.clip(wall.wallpaper(), 0, 1) * 255).round().astype(np.uint8)
+    picture = Image.fromarray(values).crop((0, 0, *wall.CROP))
+    kept = io.BytesIO()
+    picture.resize(wall.KEPT, Image.Resampling.LANCZOS).save(
+        kept, "jpeg", quality=86, optimize=True
+    )
+    return kept.getvalue()
+
+
 def main(names: list[str]) -> None:
-    for name in names or PICTURES:
-        data = draw(name)
-        (FOLDER / f"{name}.webp").write_bytes(data)
+    for name in names or [*PICTURES, WALLPAPER.stem]:
+        if name == WALLPAPER.stem:
+            data, path = draw_wallpaper(), WALLPAPER
+        else:
+            data, path = draw(name), FOLDER / f"{name}.webp"
+        path.write_bytes(data)
         sys.stdout.write(f"{name:18} {len(data) / 1000:6.1f} kB\n")
 
 

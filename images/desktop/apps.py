@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from place import HERE, LOGIN, PORT, RUN, Marks, about, say
+from webui import News
 
 LONGEST_HEAD = 64 * 1024
 HEAD_WITHIN_S = 10.0
@@ -51,15 +52,17 @@ def files_server() -> list[str]:
     return ["/usr/bin/python3", "-B", str(HERE / "files" / "server.py"), *where]
 
 
-def watched(marks: Marks) -> list[Coroutine[Any, Any, None]]:
+def watched(marks: Marks, news: News) -> list[Coroutine[Any, Any, None]]:
     """Each writes down when its app can be used, and when it no longer can."""
     paths = {app["name"]: app.get("health", "/") for app in about()[0].get("apps", ())}
     return [
-        _watch(marks, name, port, paths.get(name, "/")) for name, port in listed() if name != FILES
+        _watch(marks, news, name, port, paths.get(name, "/"))
+        for name, port in listed()
+        if name != FILES
     ]
 
 
-async def _watch(marks: Marks, name: str, port: int, path: str) -> None:
+async def _watch(marks: Marks, news: News, name: str, port: int, path: str) -> None:
     up = None
     while True:
         now = await _answers(port, path)
@@ -67,7 +70,9 @@ async def _watch(marks: Marks, name: str, port: int, path: str) -> None:
             marks.app(name, up=now)
             say(f"app {name}: {'ready' if now else 'not there yet'}")
             up = now
-        await asyncio.sleep(LOOK_AGAIN_S if up else LOOK_FOR_S)
+        news.app(name, up=now)
+        with suppress(asyncio.TimeoutError):  # at once, when its program ends
+            await asyncio.wait_for(news.fell.wait(), LOOK_AGAIN_S if up else LOOK_FOR_S)
 
 
 async def _answers(port: int, path: str) -> bool:

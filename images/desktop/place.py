@@ -28,6 +28,11 @@ SOUND = os.environ.get("DESK_AUDIO") != "no" and shutil.which("pulseaudio") is n
 STREAM = RUN / "stream.sock"
 # The session's own part of it: some programs want theirs to belong to nobody else.
 OWN = RUN / "own"
+BUS = OWN / "bus"
+# Whether there is Chinese input here; a desktop without it types what the keyboard says.
+PINYIN = shutil.which("dbus-daemon") is not None and all(
+    Path("/usr/share", part).exists() for part in ("fcitx5/addon/rime.conf", "rime-data/build")
+)
 # Folder of each kind of model, among the shared ones and in the home alike.
 KINDS = {
     "checkpoint": "checkpoints",
@@ -58,6 +63,12 @@ def say(message: str) -> None:
 def environment(**more: str) -> dict[str, str]:
     """For everything inside; the secret is the streamer's alone."""
     kept = {name: value for name, value in os.environ.items() if name != "DESK_SECRET"}
+    typing = {
+        "DBUS_SESSION_BUS_ADDRESS": f"unix:path={BUS}",
+        "GTK_IM_MODULE": "fcitx",
+        "QT_IM_MODULE": "fcitx",
+        "XMODIFIERS": "@im=fcitx",
+    }
     return kept | {
         "DISPLAY": DISPLAY,
         "XAUTHORITY": str(RUN / "xauth"),
@@ -69,6 +80,7 @@ def environment(**more: str) -> dict[str, str]:
         "DESK_SETUP": str(SETUP),
         "DESK_CREATOR": CREATOR,
         "DESK_MODELS": str(MODELS),
+        **(typing if PINYIN else {}),
         **more,
     }
 
@@ -145,6 +157,7 @@ def furnish_home() -> None:
     for source, target in [
         ("lxterminal.conf", ".config/lxterminal/lxterminal.conf"),
         ("pcmanfm.conf", ".config/pcmanfm/default/pcmanfm.conf"),
+        ("libfm.conf", ".config/libfm/libfm.conf"),
         ("bashrc", ".bashrc"),
     ]:
         if not (HOME / target).exists():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 import time
@@ -12,22 +11,21 @@ from contextlib import suppress
 from pathlib import Path
 
 import apps
-import welcome
+import furniture
+import webui
 from place import (
     DISPLAY,
     HERE,
-    HOME,
     LOGIN,
     PORT,
     RUN,
-    SETUP,
     SOUND,
     STREAM,
     Marks,
-    environment,
     say,
     start_streamer,
 )
+from programs import keep, once, spawn
 
 SCREEN = "4096x2160x24"  # the largest size a browser window may ask for
 # Mode line of the first size; set by xrandr before anything is drawn (gtf 1280 800 60).
@@ -36,7 +34,6 @@ STREAMER_MAY_DIE = 5  # this often within STREAMER_MEMORY_S before the session g
 STREAMER_MEMORY_S = 60.0
 HEALTHY_WITHIN_S = 60.0
 X_WITHIN_S = 20.0
-BROWSERS = ("firefox-esr", "chromium")
 X_IS_SLOW_S = 0.15  # the streamer imports for three times as long before it needs X
 # A sink whose monitor the streamer listens to.
 PULSEAUDIO = [
@@ -61,15 +58,16 @@ async def _live(marks: Marks, first_streamer: int) -> int:
     await _first_size()
     parts = [
         _ended(server),
-        _keep("openbox", "--config-file", str(HERE / "openbox.xml")),
+        keep("openbox", "--config-file", str(HERE / "openbox.xml")),
         _keep_streaming(first_streamer),
     ]
     if SOUND:
-        parts.append(_keep(*PULSEAUDIO))
+        parts.append(keep(*PULSEAUDIO))
     parts += apps.doors()
     if files := apps.files_server():
-        parts.append(_keep(*files))
-    parts += apps.watched(marks)
+        parts.append(keep(*files))
+    news = webui.News([name for name, _port in apps.listed() if name != apps.FILES])
+    parts += apps.watched(marks, news)
     tasks = [asyncio.create_task(part) for part in parts]
     starts = asyncio.create_task(_healthy())
     await asyncio.wait([*tasks, starts], return_when=asyncio.FIRST_COMPLETED)
@@ -77,9 +75,9 @@ async def _live(marks: Marks, first_streamer: int) -> int:
         marks.ready()
         say("ready")
         # After the streamer, which would otherwise share the processor with them.
-        tasks.append(asyncio.create_task(_furniture()))
-        if os.access(SETUP / "start", os.X_OK):
-            tasks.append(asyncio.create_task(_keep(str(SETUP / "start"))))
+        tasks.append(asyncio.create_task(furniture.furnish()))
+        if webui.wanted():
+            tasks.append(asyncio.create_task(webui.keep(news)))
     else:
         tasks.append(starts)
     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -88,32 +86,7 @@ async def _live(marks: Marks, first_streamer: int) -> int:
     return 1
 
 
-# --- Programs -----------------------------------------------------------------------------------
-
-
-async def _spawn(*command: str, keep_open: tuple[int, ...] = ()) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        env=environment(),
-        cwd=HOME,
-        pass_fds=keep_open,
-    )
-
-
-async def _run(*command: str) -> int:
-    return await (await _spawn(*command)).wait()
-
-
-async def _keep(*command: str) -> None:
-    """A program that belongs to the desktop: started again when it ends, ever more slowly."""
-    pause_s = 0.5
-    while True:
-        began = time.monotonic()
-        code = await _run(*command)
-        say(f"{command[0]} ended with {code}")
-        pause_s = 0.5 if time.monotonic() - began > 30 else min(pause_s * 2, 30)
-        await asyncio.sleep(pause_s)
+# --- The screen ---------------------------------------------------------------------------------
 
 
 async def _ended(server: asyncio.subprocess.Process) -> None:
@@ -125,7 +98,7 @@ async def _x_server() -> asyncio.subprocess.Process:
     with suppress(FileExistsError):
         Path("/tmp/.X11-unix").mkdir(mode=0o1777)  # noqa: S108 - where X clients look
     read_end, write_end = os.pipe()
-    server = await _spawn(
+    server = await spawn(
         "Xvfb", DISPLAY, "-screen", "0", SCREEN, "-nolisten", "tcp", "-nolisten", "local",
         "-auth", str(RUN / "xauth"), "-noreset", "-s", "0", "-dpms", "+extension", "RANDR",
         "-displayfd", str(write_end), keep_open=(write_end,),
@@ -157,20 +130,10 @@ async def _screen_before(streamer: int) -> asyncio.subprocess.Process:
 
 async def _first_size() -> None:
     """Before windows are placed, or they would be centred on the largest screen."""
-    await _run("xrandr", "--newmode", "first", *FIRST_MODE)
-    await _run("xrandr", "--addmode", "screen", "first")
-    await _run("xrandr", "--output", "screen", "--mode", "first")
-    await _run("xsetroot", "-solid", "#E9E3D7", "-cursor_name", "left_ptr")
-
-
-async def _furniture() -> None:
-    """A panel, and something to begin with: a page that leads to the WebUI, or a terminal."""
-    webuis = [app for app in apps.listed() if app[0] != apps.FILES]
-    if webuis and any(map(shutil.which, BROWSERS)):
-        await _spawn(str(HERE / "browse"), str(welcome.write(webuis)))
-    else:
-        await _spawn("lxterminal", "--no-remote", "--geometry=100x28", "--title=Terminal")
-    await _keep("tint2", "-c", str(HERE / "tint2rc"))
+    await once("xrandr", "--newmode", "first", *FIRST_MODE)
+    await once("xrandr", "--addmode", "screen", "first")
+    await once("xrandr", "--output", "screen", "--mode", "first")
+    await once("xsetroot", "-solid", "#F1ECE1", "-cursor_name", "left_ptr")
 
 
 # --- The streamer -------------------------------------------------------------------------------
