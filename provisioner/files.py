@@ -9,7 +9,6 @@ from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.utils import timezone
 
 from provisioner import nudge, orders
@@ -21,11 +20,6 @@ from provisioner.states import Observed, Status
 APP = FILES.name
 # A room ends by itself after a while; whoever comes later has it opened anew.
 ASKED_AGAIN = timedelta(seconds=20)
-
-
-def possible() -> bool:
-    """Whether this installation can show the files of a desktop that rests."""
-    return bool(settings.ATELIER.driver != "kubernetes")
 
 
 def ask(desktop_id: UUID) -> None:

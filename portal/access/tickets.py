@@ -61,7 +61,7 @@ def issue(
         raise NotFound(str(desktop_id))
     require(actor, "desktop.open")
     route = desktops.route(desktop_id)
-    if app == files.APP and (route is None or not route.endpoint) and files.possible():
+    if app == files.APP and (route is None or not route.endpoint):
         files.ask(desktop_id)  # of a desktop that rests
         route = desktops.route(desktop_id)
     if route is None or not (app or route.endpoint):

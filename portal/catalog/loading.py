@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from images import digest, folders, schema
 from images.folders import Place, SetupError
-from images.schema import Strict, Words160
+from images.recipe_schema import Strict
+from images.schema import Words160
 from images.values import Mib, Slug, Text60, Text80
 from portal.catalog import pictures, versions
 from portal.catalog.errors import CatalogError

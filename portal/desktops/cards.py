@@ -19,7 +19,7 @@ from portal.desktops.causes import Cause
 from portal.desktops.lengths import clock, gigabytes, length, roughly
 from portal.desktops.phases import Phase
 from portal.desktops.words import LIMITS, STATUS, WALLS, by_language, listed
-from provisioner import files, queue, timeline
+from provisioner import queue, timeline
 from provisioner.desktops import Desktop, Spec
 from provisioner.states import Status
 
@@ -101,7 +101,7 @@ class Card:
     @property
     def shows_files(self) -> bool:
         """Whether there is something to look at while it rests."""
-        return files.possible() and self.desktop.ready_generation is not None
+        return self.desktop.ready_generation is not None
 
     @property
     def alive(self) -> bool:

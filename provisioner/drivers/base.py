@@ -136,9 +136,6 @@ class Driver(Protocol):
     # about what is pending every few seconds.
     hears_everything: bool
 
-    # True where `open_files` can show the files of a desktop that rests.
-    opens_files: bool
-
     def start(self, spec: DesktopSpec) -> None:
         """Ensure it exists. NoCapacity, SpecRejected, DriverUnavailable."""
 
@@ -153,7 +150,8 @@ class Driver(Protocol):
     def open_files(self, spec: DesktopSpec) -> str:
         """The endpoint of its files while it rests: a small room that ends by itself after a
         while, and when the desktop starts. Empty where the desktop exists: then its app `files`
-        is the one to ask. DriverError, DriverUnavailable."""
+        is the one to ask; and where it is still on its way: then ask again. DriverError,
+        DriverUnavailable."""
 
     def observe(self, ids: Collection[UUID], *, tenant: UUID | None = None) -> list[Observation]:
         """One answer for each id; see the promises above. DriverUnavailable."""

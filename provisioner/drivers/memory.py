@@ -34,7 +34,6 @@ class MemoryDriver:
     """`capacity` machines at most; `ready_at_once` skips pending; `blind` cannot see."""
 
     hears_everything = False
-    opens_files = True
 
     capacity: int = 10**9
     ready_at_once: bool = False

@@ -18,10 +18,11 @@ from typing import Any
 from uuid import UUID
 
 from provisioner.drivers.base import DesktopSpec, Machine, News, Observation, World
-from provisioner.drivers.kubernetes import machines, manifests, names, pods
+from provisioner.drivers.kubernetes import machines, manifests, names, pods, resting
 from provisioner.drivers.kubernetes.client import Client
 from provisioner.drivers.kubernetes.manifests import Site
 from provisioner.drivers.kubernetes.refusals import ApiError
+from provisioner.drivers.kubernetes.resting import Resting
 from provisioner.drivers.kubernetes.rooms import Rooms
 from provisioner.drivers.kubernetes.watch import Watch
 from provisioner.errors import DriverError, DriverUnavailable, SpecRejected
@@ -47,11 +48,11 @@ class KubernetesDriver:
     """Any number of processes may have one of these at a time."""
 
     hears_everything = True
-    opens_files = False  # a disk is attached to one machine: it takes a pod to read it
 
     def __init__(self, client: Client, site: Site) -> None:
         self.client, self.site = client, site
         self._rooms = Rooms(client, site)
+        self._resting = Resting(client, site)
         self._known: dict[UUID, _Known] = {}
 
     @classmethod
@@ -84,13 +85,13 @@ class KubernetesDriver:
                 claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
                 self._ensure(claims, manifests.claim(self.site, spec))
             made = self._ensure(f"/api/v1/namespaces/{namespace}/pods", pod)
-            made = made or self._same_launch(namespace, spec)
+            made = made or self._same_launch(namespace, spec, pod)
             if made is None:
                 return  # of an older launch, or ending: the next look tells
             uid = made["metadata"]["uid"]
             self._known[spec.id] = _Known(namespace, uid)
             secret = manifests.secret(self.site, spec)
-            secret["metadata"]["ownerReferences"] = [_owner(spec.id, uid)]
+            secret["metadata"]["ownerReferences"] = [manifests.owner(spec.id, uid)]
             self._ensure(f"/api/v1/namespaces/{namespace}/secrets", secret)
         except ApiError as error:
             if error.status == 404:  # the namespace went away under us
@@ -112,12 +113,21 @@ class KubernetesDriver:
         self.stop(id, tenant=tenant)
         for claim in self._claims(id, tenant):
             meta = claim["metadata"]
+            with _reading():
+                self._resting.close(meta["namespace"], id)  # a disk in use would stay
             path = f"/api/v1/namespaces/{meta['namespace']}/persistentvolumeclaims/{meta['name']}"
             self._delete(path, meta["uid"])
         self._known.pop(id, None)
 
     def open_files(self, spec: DesktopSpec) -> str:
-        raise DriverError("the files of a desktop that rests are not shown on a cluster")
+        if self._pods(spec.id, spec.tenant)[0]:
+            return ""
+        if not self._claims(spec.id, spec.tenant):
+            raise DriverError("there is no disk yet", cause="files_no_disk")
+        try:
+            return self._resting.open_(spec)
+        except ApiError as error:
+            raise _refused(error) from error
 
     # --- Looking --------------------------------------------------------------------------------
 
@@ -132,6 +142,7 @@ class KubernetesDriver:
             for page in self.client.pages("/api/v1/pods", labels=names.selector(self.site.prefix)):
                 revision = int(page["metadata"]["resourceVersion"])
                 found += [pods.trim(raw) for raw in page.get("items") or []]
+            self._resting.sweep()
         seen = tuple(
             pods.observation(pod, at=at, revision=revision)
             for pod in found
@@ -162,16 +173,22 @@ class KubernetesDriver:
                 time.sleep(random.uniform(0.0, 0.05) * (again + 1))  # noqa: S311 - jitter
         return None
 
-    def _same_launch(self, namespace: str, spec: DesktopSpec) -> dict[str, Any] | None:
+    def _same_launch(
+        self, namespace: str, spec: DesktopSpec, pod: dict[str, Any]
+    ) -> dict[str, Any] | None:
         """The pod that exists, where it is of this launch and lives."""
+        path = f"/api/v1/namespaces/{namespace}/pods"
         try:
-            raw = self.client.get(f"/api/v1/namespaces/{namespace}/pods/{names.pod(spec.id)}")
+            raw = self.client.get(f"{path}/{names.pod(spec.id)}")
         except ApiError as error:
             if error.status == 404:
                 return None
             raise
-        pod = pods.trim(raw)
-        return raw if pod.generation == spec.generation and not pod.deleting else None
+        if resting.is_one(raw):  # somebody looked at the files until now
+            self._resting.close(namespace, spec.id)
+            return self._ensure(path, pod)
+        seen = pods.trim(raw)
+        return raw if seen.generation == spec.generation and not seen.deleting else None
 
     def _delete_pod(self, known: _Known, id: UUID) -> bool:
         """False where it is not the one that was seen."""
@@ -258,16 +275,6 @@ class _reading:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, ApiError):
             raise DriverUnavailable(f"API server: {error}") from error
-
-
-def _owner(id: UUID, uid: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "name": names.pod(id),
-        "uid": uid,
-        "blockOwnerDeletion": False,
-    }
 
 
 def _refused(error: ApiError) -> DriverError:

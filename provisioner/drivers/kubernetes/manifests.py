@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from provisioner.drivers.base import DesktopSpec
 from provisioner.drivers.kubernetes import names
@@ -76,6 +77,17 @@ def secret(site: Site, spec: DesktopSpec) -> dict[str, Any]:
         "type": "Opaque",
         "immutable": True,
         "stringData": {"secret": spec.secret},
+    }
+
+
+def owner(id: UUID, uid: str) -> dict[str, Any]:
+    """What is made for a pod goes with it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "name": names.pod(id),
+        "uid": uid,
+        "blockOwnerDeletion": False,
     }
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DESKTOP = "atelier.dev/desktop"
 TENANT = "atelier.dev/tenant"
 GENERATION = "atelier.dev/generation"
+FILES = "atelier.dev/files"  # a pod that is no desktop: it shows the files of one that rests
 APPS = "atelier.dev/apps"  # annotation: `name:port` pairs, separated by spaces
 MANAGED_BY = "app.kubernetes.io/managed-by"
 INSTANCE = "app.kubernetes.io/instance"
@@ -55,7 +56,12 @@ def of_desktop(prefix: str, tenant: UUID, id: UUID, generation: int) -> dict[str
 
 def selector(prefix: str) -> str:
     """Finds everything of all desktops of this installation."""
-    return f"{MANAGED_BY}={MANAGER},{INSTANCE}={prefix},{DESKTOP}"
+    return f"{MANAGED_BY}={MANAGER},{INSTANCE}={prefix},{DESKTOP},!{FILES}"
+
+
+def files_selector(prefix: str) -> str:
+    """Finds all pods that show the files of desktops that rest."""
+    return f"{MANAGED_BY}={MANAGER},{INSTANCE}={prefix},{FILES}"
 
 
 def uuid_of(labels: dict[str, str], key: str) -> UUID | None:

@@ -92,8 +92,10 @@ def trim(raw: dict[str, Any]) -> Pod:
     labels = metadata.get("labels") or {}
     generation = labels.get(names.GENERATION, "")
     ends = metadata.get("deletionTimestamp")
+    # A pod that shows files has a desktop's name, and is none.
+    id = None if names.FILES in labels else names.uuid_of(labels, names.DESKTOP)
     return Pod(
-        id=names.uuid_of(labels, names.DESKTOP) or NOBODY,
+        id=id or NOBODY,
         tenant=names.uuid_of(labels, names.TENANT) or NOBODY,
         generation=int(generation) if generation.isdecimal() else None,
         namespace=metadata.get("namespace", ""),
@@ -162,7 +164,7 @@ def observation(
         observed=observed,
         at=at,
         generation=pod.generation,
-        endpoint=_endpoint(pod.ip, STREAM_PORT) if ready else "",
+        endpoint=endpoint(pod.ip, STREAM_PORT) if ready else "",
         app_endpoints=_apps(pod) if ready else {},
         cause=cause,
         detail=detail,
@@ -195,7 +197,7 @@ def _stuck(pod: Pod, at: datetime) -> bool:
     return pod.deleting_since is not None and (at - pod.deleting_since).total_seconds() > STUCK_S
 
 
-def _endpoint(ip: str, port: int) -> str:
+def endpoint(ip: str, port: int) -> str:
     return f"http://[{ip}]:{port}" if ":" in ip else f"http://{ip}:{port}"
 
 
@@ -204,7 +206,7 @@ def _apps(pod: Pod) -> dict[str, str]:
     for pair in pod.apps.split():
         name, _colon, port = pair.partition(":")
         if port.isdecimal():
-            found[name] = _endpoint(pod.ip, int(port))
+            found[name] = endpoint(pod.ip, int(port))
     return found
 
 

@@ -33,7 +33,6 @@ LONGEST_SOCKET_PATH = 107  # bytes; the kernel's limit for sockets in the file s
 class LocalDriver:
     """Desktops on this machine. Any number of processes may have one of these at a time."""
 
-    opens_files = True
     hears_everything = False  # what a desktop writes of its progress is read, not told
 
     def __init__(
