@@ -48,7 +48,8 @@ class Log:
 
     def tail(self) -> list[str]:
         """Its last lines as a terminal would show them: of a progress bar the latest state."""
-        lines = _COLOURS.sub(b"", self.end).decode(errors="replace").splitlines()
+        text = _COLOURS.sub(b"", self.end).decode(errors="replace")
+        lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
         return [line for line in lines if line.strip()][-TAIL_LINES:]
 
 

@@ -37,6 +37,7 @@ NEEDS = [
 SECRET = "only-for-this-test"
 APP = """#!/bin/sh
 [ ! -e "$HOME/errand" ] || sh "$HOME/errand" &
+printf 'loading 1%%\\rloading 2%%\\n'
 cd "$HOME/app" && exec /usr/bin/python3 -m http.server --bind 127.0.0.1 7860
 """
 PREPARE = """#!/bin/sh

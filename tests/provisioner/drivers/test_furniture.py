@@ -96,6 +96,7 @@ def test_when_the_webui_ends_people_are_told_and_it_comes_back(studio: Studio) -
     assert "ended with 137" in log
     eventually(lambda: studio.news()["apps"]["webui"]["up"], what="the WebUI again")
     assert studio.news()["ended"] is None
+    assert "loading 2%" in studio.news()["last"]  # as a terminal shows it
 
 
 @pytest.mark.skipif(not PINYIN, reason=f"not installed: {', '.join(CHINESE)}, Rime's pinyin")
