@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import apps
-import furniture
 import webui
 from place import (
     DISPLAY,
@@ -74,7 +73,9 @@ async def _live(marks: Marks, first_streamer: int) -> int:
     if starts.done() and not starts.exception():
         marks.ready()
         say("ready")
-        # After the streamer, which would otherwise share the processor with them.
+        # After the streamer, which would otherwise share the processor with all this.
+        import furniture
+
         tasks.append(asyncio.create_task(furniture.furnish()))
         if webui.wanted():
             tasks.append(asyncio.create_task(webui.keep(news)))
