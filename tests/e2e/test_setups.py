@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests import browsing
 from tests.browsing import chromium, person, sign_up
 from tests.e2e.generating import launch_and_watch, open_app, paint_in_the_studio
-from tests.running import Platform
+from tests.e2e.screen import button_on, open_screen, press, vivid
+from tests.running import Platform, eventually
 
 pytestmark = [
     pytest.mark.servers,
@@ -30,13 +31,21 @@ def browser() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def page(browser: Browser, platform: Platform) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def dora(browser: Browser, platform: Platform) -> Iterator[BrowserContext]:
     context = person(browser)
     page = context.new_page()
     sign_up(page, platform.url, "dora@example.org")
-    yield page
+    page.close()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(dora: BrowserContext) -> Iterator[Page]:
+    page = dora.new_page()
+    yield page
+    page.close()
 
 
 def test_a_newcomer_paints_in_the_studio_and_finds_the_picture_after_stopping(
@@ -68,3 +77,26 @@ def test_a_newcomer_paints_in_the_studio_and_finds_the_picture_after_stopping(
     assert files.locator(".wall img").evaluate("image => image.decode().then(() => true)")
     files.locator(".canvas").click()
     files.get_by_text("a cat by the window, watercolor painting").wait_for()
+
+
+def test_the_desktop_itself_begins_with_one_button_that_leads_to_the_studio(
+    page: Page, platform: Platform
+) -> None:
+    launch_and_watch(page, platform.url, "studio")
+    outputs = platform.data / "desktops" / page.url.rstrip("/").rsplit("/", 1)[-1] / "home/Outputs"
+    desk = open_screen(page)
+    welcome = button_on(desk)
+    press(desk, welcome)
+
+    # The studio's own, in the browser inside: the words above it, the picture to its right.
+    paint = button_on(desk, but_not=welcome)
+    left, top, right, _bottom = paint
+    picture = (right + 320, top, right + 620, top + 200)
+    assert vivid(desk, picture) < 0.01
+    desk.mouse.click(left + 80, top - 50)
+    desk.keyboard.type("a cat in the desktop", delay=25)
+    press(desk, paint)
+    eventually(lambda: vivid(desk, picture) > 0.3, seconds=120, what="the picture on the screen")
+    [saved] = outputs.glob("*.png")
+    with Image.open(saved) as image:
+        assert image.info["parameters"].startswith("a cat in the desktop\n")

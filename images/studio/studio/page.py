@@ -94,6 +94,10 @@ def _form(i18n: gr.I18n, first: Wish) -> Parts:
         prompt = gr.Textbox(
             label=i18n("prompt"), placeholder=i18n("prompt_hint"), lines=3, elem_id="prompt"
         )
+        # Before all that can be left as it is: on a small screen the rest lies below the fold.
+        with gr.Row():
+            paint = gr.Button(i18n("paint"), variant="primary", scale=3, elem_id="paint")
+            stop = gr.Button(i18n("stop"), scale=1, elem_id="stop")
         negative = gr.Textbox(
             first.negative, label=i18n("negative"), placeholder=i18n("negative_hint"), lines=1
         )
@@ -116,11 +120,8 @@ def _form(i18n: gr.I18n, first: Wish) -> Parts:
             seed = gr.Number(first.seed, precision=0, label=i18n("seed"), info=i18n("seed_info"))
             count = gr.Slider(1, MOST_AT_ONCE, 1, step=1, label=i18n("count"))
             again = gr.Button(i18n("refresh"), size="sm")
-        with gr.Row():
-            paint = gr.Button(i18n("paint"), variant="primary", scale=3, elem_id="paint")
-            stop = gr.Button(i18n("stop"), scale=1, elem_id="stop")
     with gr.Column(scale=7):
-        result = _gallery(i18n("result"), "result", columns=2, height=560)
+        result = _gallery(i18n("result"), "result", columns=2, height=480)
         told = gr.Markdown(elem_id="told")
     fields = [prompt, negative, size, model, steps, guidance, seed]
     return Parts(fields, count, advice, again, paint, stop, result, told)
@@ -171,6 +172,10 @@ def _wire(studio: Studio, page: gr.Blocks, parts: Parts, seen: Seen) -> None:
         found = pictures.latest(outputs, SHOWN)
         return studio.device(language_of(request)), [str(path) for path in found], found
 
+    def settled(request: gr.Request) -> str:
+        studio.painter.until_warm()
+        return studio.device(language_of(request))
+
     def choose(event: gr.SelectData) -> int:
         return int(event.index)
 
@@ -185,7 +190,9 @@ def _wire(studio: Studio, page: gr.Blocks, parts: Parts, seen: Seen) -> None:
     shown = [seen.device, seen.kept, seen.paths]
     for begin in (page.load, parts.again.click):
         model = parts.fields[FIELDS.index("model")]
-        begin(look, None, [model, parts.advice, seen.samples, *shown], **quietly)
+        begin(look, None, [model, parts.advice, seen.samples, *shown], **quietly).then(
+            settled, None, seen.device, **quietly
+        )
     gr.on(
         [parts.paint.click, parts.fields[0].submit],
         work,

@@ -73,6 +73,9 @@ class Painter:
     def warm(self) -> bool:
         return self._warm.is_set()
 
+    def until_warm(self) -> None:
+        self._warm.wait()
+
     def paint(
         self, wish: Wish, model: Model, tell: Tell, stop: threading.Event
     ) -> tuple[Image.Image, Wish]:
@@ -80,7 +83,7 @@ class Painter:
         if wish.seed < 0:
             wish = replace(wish, seed=random.SystemRandom().randrange(2**32))
         tell(Step("loading"))
-        self._warm.wait()
+        self.until_warm()
         if self._problem:
             raise CannotPaint("broken", self._problem)
         with self._one:
@@ -91,14 +94,6 @@ class Painter:
                 return self._run(pipeline, wish, tell, stop), replace(wish, model=model.name)
             except (RuntimeError, ValueError, OSError) as error:
                 raise self._worded(error) from error
-
-    def memory_used_mib(self) -> int:
-        """The most that was taken on the card; 0 without one."""
-        if not self.warm or self.device.name != "cuda":
-            return 0
-        import torch
-
-        return int(torch.cuda.max_memory_allocated() >> 20)
 
     # --- What it takes --------------------------------------------------------------------------
 
