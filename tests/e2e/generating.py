@@ -51,6 +51,17 @@ def paint_in_the_studio(app: Page, prompt: str) -> str:
     return told.inner_text().partition("Saved as ")[2].partition("\n")[0].strip().rstrip(".")
 
 
+def find_in_the_gallery(page: Page, name: str) -> Page:
+    """Pictures and files of a desktop that rests: this one is on the wall, and can be seen."""
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Pictures and files").click()
+    files = opened.value
+    picture = files.locator(f".wall img[alt='{name}']")
+    picture.wait_for(timeout=60_000)
+    assert picture.evaluate("image => image.decode().then(() => true)")
+    return files
+
+
 def _note(complaints: list[str], said: object) -> None:
     # A page that waits for its app is answered 503 until that is up: browsers call it an error.
     text = str(getattr(said, "text", ""))

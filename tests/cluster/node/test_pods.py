@@ -10,6 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +107,25 @@ def test_an_app_that_listens_on_loopback_is_reached_with_the_secret_alone(scene:
     assert ask(endpoint, "/picture.txt", spec.secret) == (200, b"painted here\n")
     for guess in (None, "guessed", spec.secret[:-1]):
         assert ask(endpoint, "/picture.txt", guess)[0] == 401
+
+
+def test_files_are_shown_while_it_rests_to_who_knows_the_secret(scene: Scene) -> None:
+    spec = running(scene)
+    scene.within(spec.id, "echo painted here >/home/desk/Outputs/picture.txt")
+    scene.driver.stop(spec.id, tenant=spec.tenant)
+    absent = lambda: scene.look(spec.id).observed == Observed.ABSENT  # noqa: E731
+    eventually(absent, seconds=60, what="its end")
+    endpoint = eventually(lambda: scene.driver.open_files(spec), seconds=60, what="its files")
+    for guess in (None, "guessed"):
+        assert ask(endpoint, "/", guess)[0] == 401
+    status, listed = ask(endpoint, "/api/list?path=Outputs", spec.secret)
+    assert status == 200
+    assert b"picture.txt" in listed
+    again = replace(spec, generation=2, secret="another", disk_known=True)
+    scene.driver.start(again)
+    eventually(lambda: scene.look(spec.id).observed == Observed.READY, seconds=60, what="it again")
+    assert ask(endpoint, "/", spec.secret)[0] == 0, "nobody listens there any longer"
+    assert scene.within(spec.id, "cat /home/desk/Outputs/picture.txt") == "painted here\n"
 
 
 def test_a_program_that_takes_all_memory_ends_alone(scene: Scene) -> None:

@@ -9,9 +9,14 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 from tests import browsing
-from tests.browsing import chromium, person, sign_up
+from tests.browsing import chromium, person, sign_up, until_running
 from tests.cluster.node.machine import RealNode
-from tests.e2e.generating import launch_and_watch, open_app, paint_in_the_studio
+from tests.e2e.generating import (
+    find_in_the_gallery,
+    launch_and_watch,
+    open_app,
+    paint_in_the_studio,
+)
 from tests.running import Platform
 
 pytestmark = [
@@ -50,4 +55,9 @@ def test_a_newcomer_paints_in_a_pod_and_the_picture_stays_on_the_disk(
     with Image.open(picture) as image:
         assert image.size == (256, 256)
         assert "a cat by the window, watercolor painting" in image.info["parameters"]
+    files = find_in_the_gallery(page, name)  # a pod of its own, without a card
+    files.close()
+
+    page.get_by_role("button", name="Start", exact=True).click()
+    until_running(page)  # it has its disk to itself again
     context.close()

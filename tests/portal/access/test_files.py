@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.conf import settings
 from django.utils import timezone
 
 from portal.access import sessions, tickets
@@ -108,11 +107,3 @@ def test_what_cannot_be_opened_is_written_down(resting: Desktop) -> None:
     files.ask(resting.id)
     files.open_(Broken(), resting.id)
     assert FilesRoom.objects.get().cause == "files_failed"
-
-
-def test_on_a_cluster_it_is_refused_rather_than_promised(
-    alice: User, acting: Acting, resting: Desktop, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(settings.ATELIER, "driver", "kubernetes")
-    with pytest.raises(tickets.Refused):
-        tickets.issue(acting(alice), resting.id, app="files", portal_session_key=key)
