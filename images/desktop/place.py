@@ -14,6 +14,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import encoding
+
 HERE = Path(__file__).resolve().parent
 HOME = Path(os.environ.get("HOME", "/home/desk"))
 RUN = Path(os.environ.get("DESK_RUN", "/run/desk"))
@@ -172,7 +174,7 @@ def start_streamer() -> int:
     command = [
         STREAMER, "-m", "selkies",
         "--mode", "websockets", *where,
-        "--basic-auth-user", "desk", "--encoder", "jpeg",
+        "--basic-auth-user", "desk", "--encoder", encoding.chosen(),
         f"--audio-enabled={'true' if SOUND else 'false'}", "--microphone-enabled=false",
         "--webcam-enabled=false", "--gamepad-enabled=false", "--printing-enabled=false",
         "--command-enabled=false", "--enable-sharing=false", "--second-screen=false",
