@@ -28,13 +28,16 @@ def open_screen(page: Page) -> Page:
 
 
 def button_on(desk: Page, *, but_not: Box | None = None, seconds: float = 60) -> Box:
-    """Where our button is, once it stays there; `but_not` where another page's was."""
+    """Where our button is, once it stays there; `but_not` where another page's was.
+
+    The screen comes in stripes, so its lower end may come later: a button is known by its corner.
+    """
     before: Box | None = None
 
     def stays() -> Box | None:
         nonlocal before
         seen, before = before, _button(desk)
-        return seen if seen == before != but_not else None
+        return seen if seen == before and seen and seen[:2] != (but_not or ())[:2] else None
 
     found = eventually(stays, seconds=seconds, what="a button on the screen")
     assert found is not None

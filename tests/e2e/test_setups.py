@@ -95,8 +95,22 @@ def test_the_desktop_itself_begins_with_one_button_that_leads_to_the_studio(
     assert vivid(desk, picture) < 0.01
     desk.mouse.click(left + 80, top - 50)
     desk.keyboard.type("a cat in the desktop", delay=25)
-    press(desk, paint)
+    press(desk, button_on(desk))
     eventually(lambda: vivid(desk, picture) > 0.3, seconds=120, what="the picture on the screen")
     [saved] = outputs.glob("*.png")
     with Image.open(saved) as image:
         assert image.info["parameters"].startswith("a cat in the desktop\n")
+
+
+def test_a_creators_layer_begins_with_the_creators_settings_and_samples(
+    page: Page, platform: Platform
+) -> None:
+    launch_and_watch(page, platform.url, "mountain-ink")
+    app, complaints, _hosts = open_app(page, "Studio")
+    app.get_by_text("Examples by Mo Bai").wait_for(timeout=60_000)
+    assert app.locator("#size input").input_value() == "Portrait 512 × 768"
+    app.locator("#samples button", has_text="ink wash river valley").click()
+    app.wait_for_function("document.querySelector('#size input').value.startsWith('Landscape')")
+    prompt = app.locator("#prompt textarea").input_value()
+    assert prompt.startswith("ink wash river valley after rain, two fishermen")
+    assert complaints == []

@@ -68,7 +68,7 @@ def build(studio: Studio) -> tuple[gr.Blocks, gr.I18n]:
     i18n = gr.I18n(**words.languages())
     with gr.Blocks(title="Studio", analytics_enabled=False, fill_width=True) as page:
         gr.Markdown(i18n("title"), elem_id="mark")
-        device = gr.Markdown(elem_id="device")
+        device = gr.Markdown(i18n("warming"), elem_id="device")  # words, or all below would jump
         with gr.Row(equal_height=False):
             parts = _form(i18n, studio.first())
         samples = _examples(studio, parts.fields)
@@ -112,6 +112,7 @@ def _form(i18n: gr.I18n, first: Wish) -> Parts:
         )
         model = gr.Dropdown([], label=i18n("model"), elem_id="model")
         advice = gr.Markdown(elem_id="advice")
+        again = gr.Button(i18n("refresh"), size="sm", elem_id="again")
         with gr.Accordion(i18n("more"), open=False):
             steps = gr.Slider(
                 *STEPS, first.steps, step=1, label=i18n("steps"), info=i18n("steps_info")
@@ -119,7 +120,6 @@ def _form(i18n: gr.I18n, first: Wish) -> Parts:
             guidance = gr.Slider(*GUIDANCE, first.guidance, step=0.5, label=i18n("guidance"))
             seed = gr.Number(first.seed, precision=0, label=i18n("seed"), info=i18n("seed_info"))
             count = gr.Slider(1, MOST_AT_ONCE, 1, step=1, label=i18n("count"))
-            again = gr.Button(i18n("refresh"), size="sm")
     with gr.Column(scale=7):
         result = _gallery(i18n("result"), "result", columns=2, height=480)
         told = gr.Markdown(elem_id="told")
