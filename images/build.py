@@ -154,7 +154,7 @@ def _debian(*, fresh: bool) -> str:
 @contextmanager
 def _contexts(recipe: Recipe, given: Given) -> Iterator[dict[str, Path]]:
     """What a build sees: the recipe as one folder, and what was given, checked. BuildFailed."""
-    with tempfile.TemporaryDirectory(prefix="given-", dir=cache()) as place:
+    with tempfile.TemporaryDirectory(prefix="given-", dir=tools.scratch()) as place:
         folder, brought = Path(place) / "recipe", Path(place) / "given"
         for each in ("source", "extensions"):
             (brought / each).mkdir(parents=True)

@@ -129,12 +129,19 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     settings.write_text(_STORAGE.format(folder=cache()))
     return subprocess.run(
         ["setpriv", "--pdeathsig", "TERM", "--", *command],
-        env=os.environ | {"CONTAINERS_STORAGE_CONF": str(settings)},
+        env=os.environ | {"CONTAINERS_STORAGE_CONF": str(settings), "TMPDIR": str(scratch())},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def scratch() -> Path:
+    """For gigabytes that are needed for minutes."""
+    place = cache() / "scratch"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
 
 
 def must(what: str, done: subprocess.CompletedProcess[str]) -> None:
@@ -150,6 +157,7 @@ def locked() -> Iterator[None]:
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "build.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # the kernel lets go of it when we die
+        shutil.rmtree(scratch(), ignore_errors=True)  # of a build that was cut short
         yield
 
 

@@ -211,7 +211,7 @@ def routes(desktop_ids: Collection[UUID]) -> dict[UUID, Route]:
             generation=room.generation,
             endpoint="",
             app_endpoints={files.APP: room.endpoint or NOT_YET},
-            secret="",
+            secret=room.desktop.secret,
         )
     return found
 

@@ -81,6 +81,12 @@ def test_a_newcomer_works_on_a_real_node_and_leaves_nothing_there(
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_role("button", name="Start", exact=True).wait_for()
     assert not pods(node), "it is said to be stopped while its pod still runs"
+    with context.expect_page() as opened:
+        page.get_by_role("button", name="Pictures and files").click()
+    files = opened.value
+    files.locator("[data-tab=files]").click()
+    files.get_by_text("answer.txt").wait_for()
+    files.close()
     page.get_by_role("button", name="Start", exact=True).click()
     browsing.until_running(page)
     [pod] = pods(node)

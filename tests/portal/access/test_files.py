@@ -56,6 +56,7 @@ def test_whoever_may_open_the_desktop_may_look_at_its_files(
     assert upstream(hash) == NOT_YET, "a worker has to open them first"
     files.open_(MemoryDriver(), resting.id)
     assert upstream(hash) == f"http://memory.invalid/{resting.id}"
+    assert sessions.entries([hash])[hash].route.secret == resting.secret, "a pod asks for it"
 
 
 def test_a_stranger_finds_no_such_desktop(
