@@ -8,70 +8,7 @@ import pytest
 
 from images import folders, schema
 from images.folders import SetupError
-
-BASE = """
-title = { en = "Base", zh = "基础" }
-summary = { en = "What others stand on.", zh = "别的配方都基于它。" }
-webui = "Some WebUI"
-creator = "Mo Bai"
-version = "1.0"
-licence = "MIT"
-min_vram_mib = 0
-size_mib = 5000
-cover = "base.webp"
-
-[[apps]]
-name = "webui"
-port = 7860
-title = "WebUI"
-health = "/healthz"
-
-[install]
-requirements = "requirements.txt"
-steps = ["make_practice_model.py"]
-"""
-LAYER = """
-title = { en = "Long Lens", zh = "长焦" }
-summary = { en = "Night streets.", zh = "夜晚的街道。" }
-creator = "Petra Novak"
-creator_url = "https://petra.example.org/"
-avatar = "petra-novak.webp"
-links = [{ title = "Journal", url = "https://petra.example.org/journal" }]
-version = "4.1"
-licence = "CC-BY-4.0"
-min_vram_mib = 14336
-extends = "base"
-cover = "long-lens.webp"
-
-[[models]]
-title = "Grain"
-kind = "lora"
-file = "grain.safetensors"
-url = "https://models.example.org/grain.safetensors"
-sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-size_bytes = 151_000_000
-licence = "CC-BY-4.0"
-licence_url = "https://creativecommons.example.org/by/4.0/"
-
-[[extensions]]
-name = "film-grain"
-url = "https://code.example.org/film-grain"
-commit = "89abcdef0123456789abcdef0123456789abcdef"
-licence = "MIT"
-
-[settings]
-steps = 28
-sampler = "euler"
-
-[[samples]]
-prompt = "a rainy crossing at night"
-prompt_zh = "夜雨中的路口"
-width = 768
-height = 512
-steps = 28
-guidance = 6.5
-seed = 7
-"""
+from tests.images.words import BASE, LAYER, SHARED, put, read
 
 
 @pytest.fixture
@@ -81,17 +18,6 @@ def images(tmp_path: Path) -> Path:
     (tmp_path / "base" / "make_practice_model.py").write_text("")
     put(tmp_path, "long-lens", LAYER)
     return tmp_path
-
-
-def put(images: Path, slug: str, text: str) -> Path:
-    file = images / slug / "setup.toml"
-    file.parent.mkdir(exist_ok=True)
-    file.write_text(text)
-    return file
-
-
-def read(images: Path, more: Path | None = None) -> dict[str, schema.Setup]:
-    return schema.read(folders.find(images, more))
 
 
 def test_all_that_may_be_said_is_read(images: Path) -> None:
@@ -155,34 +81,6 @@ BAD: list[tuple[str, str, str, str]] = [
     ),
 ]
 
-SHARED = (
-    BASE[: BASE.index("[install]")]
-    + """
-[install]
-requirements = "requirements-forge.txt"
-
-[install.source]
-name = "forge"
-commit = "89abcdef0123456789abcdef0123456789abcdef"
-
-[[install.parts]]
-name = "blip"
-path = "repositories/blip"
-tree = "89abcdef0123456789abcdef0123456789abcdef"
-
-[launch]
-main = "launch.py"
-arguments = ["--port", "{port}", "--data", "{data}"]
-extensions = "extensions"
-
-[launch.models]
-lora = "models/Lora"
-
-[launch.defaults."ui-config.json"]
-"txt2img/Width/value" = "width"
-"""
-)
-
 
 @pytest.mark.parametrize(("old", "new", "key", "reason"), BAD)
 def test_a_bad_setup_is_refused_with_file_key_and_reason(
@@ -235,57 +133,6 @@ def test_a_bad_recipe_is_refused_with_file_key_and_reason(
         read(images)
     assert (refused.value.file, refused.value.key) == (file, key)
     assert reason in refused.value.reason
-
-
-BAD_SHARED = [
-    ('"{port}"', '"7860"', "launch", "no argument says {port}"),
-    ('"{data}"', '"{home}"', "launch.arguments.3", "unknown {home}; known: {port}"),
-    ('main = "launch.py"', 'main = "../launch.py"', "launch.main", "pattern"),
-    ('main = "launch.py"', 'main = "/usr/bin/env"', "launch.main", "pattern"),
-    ('lora = "models/Lora"', 'loras = "models/Lora"', "launch.models.loras", "'lora'"),
-    ('lora = "models/Lora"', 'lora = "models/.hidden"', "launch.models.lora", "pattern"),
-    ("[launch.models]", "[launch.model]", "launch.model", "unknown key"),
-    ('commit = "89ab', 'commit = "89', "install.source.commit", "40 characters"),
-    ('commit = "89abcdef0123456789abcdef0123456789abcdef"', "", "install.source", "its commit"),
-    ('path = "repositories/blip"\n', "", "install.parts.0.path", "required"),
-    ('path = "repositories/blip"', 'path = "a/../b"', "install.parts.0.path", "pattern"),
-    ("[install.source]", "[install.sources]", "install.sources", "unknown key"),
-]
-
-
-@pytest.mark.parametrize(("old", "new", "key", "reason"), BAD_SHARED)
-def test_a_bad_launch_is_refused_with_file_key_and_reason(
-    images: Path, tmp_path: Path, old: str, new: str, key: str, reason: str
-) -> None:
-    assert old in SHARED
-    own = tmp_path / "own"
-    own.mkdir()
-    (own / "requirements-forge.txt").write_text("")
-    (own / "forge.toml").write_text(SHARED)
-    assert read(images, own)["forge"].launch is not None
-    (own / "forge.toml").write_text(SHARED.replace(old, new))
-    with pytest.raises(SetupError) as refused:
-        read(images, own)
-    assert (refused.value.file, refused.value.key) == (own / "forge.toml", key)
-    assert reason.lower() in refused.value.reason.lower()
-
-
-def test_what_only_makes_sense_together_is_asked_for(images: Path, tmp_path: Path) -> None:
-    own = tmp_path / "own"
-    own.mkdir()
-    (own / "requirements-forge.txt").write_text("")
-    source, launch = SHARED.index("[install.source]"), SHARED.index("[launch]")
-    parts = SHARED.index("[[install.parts]]")
-    for text, key in [
-        (SHARED[:launch], "launch"),
-        (SHARED[:source] + SHARED[launch:], "launch"),
-        (SHARED[:source] + SHARED[parts:launch], "install.parts"),
-        (SHARED.replace(SHARED[SHARED.index("[[apps]]") : SHARED.index("[install]")], ""), "apps"),
-    ]:
-        (own / "forge.toml").write_text(text)
-        with pytest.raises(SetupError) as refused:
-            read(images, own)
-        assert refused.value.key == key
 
 
 def test_the_same_model_file_stands_there_once(images: Path) -> None:
