@@ -20,7 +20,7 @@ from tests.running import eventually, free_port
 
 LAYER = """
 extends = "stand-in"
-title = { en = "Night Train", zh = "夜车" }
+title = { en = "Wires", zh = "连线" }
 summary = { en = "Windows at night.", zh = "夜里的车窗。" }
 creator = "Shen Yan"
 version = "1.0"
@@ -46,9 +46,9 @@ def port() -> int:
 def more(tmp_path: Path, port: int) -> Path:
     folder = tmp_path / "more"
     a_standin(folder, port=port)
-    (folder / "night-train" / "workflows").mkdir(parents=True)
-    (folder / "night-train" / "workflows" / "windows.json").write_text("{}")
-    (folder / "night-train" / "setup.toml").write_text(LAYER)
+    (folder / "wires" / "workflows").mkdir(parents=True)
+    (folder / "wires" / "workflows" / "windows.json").write_text("{}")
+    (folder / "wires" / "setup.toml").write_text(LAYER)
     return folder
 
 
@@ -129,7 +129,7 @@ def test_what_somebody_changed_stays_changed(
     runs.end()
     settings = home / ".webui" / "stand-in" / "settings.json"
     settings.write_text(json.dumps({"width/value": 640, "steps/value": 50, "own": True}))
-    layer = shelf.prepare("night-train", quiet, given=Given(SOURCE))
+    layer = shelf.prepare("wires", quiet, given=Given(SOURCE))
     runs.env["DESK_CREATOR"] = str(layer.creator)
     # The creator's width, for nobody touched that one; the person's own steps.
     said = {"width/value": 768, "steps/value": 50, "own": True}
@@ -137,7 +137,7 @@ def test_what_somebody_changed_stays_changed(
 
 
 def test_a_creator_brings_prompts_and_workflows(runs: Runs, shelf: Shelf, home: Path) -> None:
-    runs.env["DESK_CREATOR"] = str(shelf.prepare("night-train", quiet).creator)
+    runs.env["DESK_CREATOR"] = str(shelf.prepare("wires", quiet).creator)
     data = home / ".webui" / "stand-in"
     data.mkdir(parents=True)
     (data / "styles.csv").write_text("name,prompt,negative_prompt\nmine,a cat,\n★ Old 1,x,y\n")
@@ -146,7 +146,7 @@ def test_a_creator_brings_prompts_and_workflows(runs: Runs, shelf: Shelf, home: 
         runs.end()
         with (data / "styles.csv").open(encoding="utf-8-sig") as text:
             assert list(csv.reader(text))[1:] == [
-                ["★ Night Train 1", "a carriage window, rain, neon", "blurry"],
+                ["★ Wires 1", "a carriage window, rain, neon", "blurry"],
                 ["mine", "a cat", ""],
             ]
 
@@ -167,14 +167,14 @@ def test_extensions_are_given_checked_and_linked(
     (given / "film-grain" / "grain.py").write_text("print('grain')\n")
     words = '[[extensions]]\nname = "film-grain"\nurl = "https://code.example.org/film-grain"\n'
     words += f'commit = "{"c" * 40}"\ntree = "{sources.tree_id(given / "film-grain")}"\n'
-    (more / "night-train" / "setup.toml").write_text(f'{LAYER}\n{words}licence = "MIT"\n')
+    (more / "wires" / "setup.toml").write_text(f'{LAYER}\n{words}licence = "MIT"\n')
     with pytest.raises(NotHere, match=r"film-grain: the extension was not given.*--extensions"):
-        shelf.prepare("night-train", quiet)
+        shelf.prepare("wires", quiet)
     (given / "film-grain" / "more.py").write_text("evil\n")
     with pytest.raises(NotHere, match="Nothing of it was used"):
-        shelf.prepare("night-train", quiet, given=Given(extensions=given))
+        shelf.prepare("wires", quiet, given=Given(extensions=given))
     (given / "film-grain" / "more.py").unlink()
-    layer = shelf.prepare("night-train", quiet, given=Given(extensions=given))
+    layer = shelf.prepare("wires", quiet, given=Given(extensions=given))
     runs.env["DESK_CREATOR"] = str(layer.creator)
     mine = home / ".webui" / "stand-in" / "plug-ins" / "mine"
     mine.mkdir(parents=True)
