@@ -80,7 +80,11 @@ def text(client: Client, address: str) -> str:
     return re.sub(r"\s+", " ", answer.content.decode())
 
 
-def test_a_setups_page_tells_what_is_in_it(client: Client) -> None:
+def test_a_setups_page_tells_what_is_in_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "Launch" not in text(client, "/setups/night-train/"), "its extension was not brought"
+    monkeypatch.setattr(presence, "_prepared", lambda *_what: True)
     page = text(client, "/setups/night-train/")
     assert "/static/covers/d-okafor.webp" in page
     assert 'href="https://okafor.example.org/journal" rel="noreferrer nofollow">Journal' in page
