@@ -11,7 +11,12 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests import browsing
 from tests.browsing import chromium, person, sign_up
-from tests.e2e.generating import launch_and_watch, open_app, paint_in_the_studio
+from tests.e2e.generating import (
+    find_in_the_gallery,
+    launch_and_watch,
+    open_app,
+    paint_in_the_studio,
+)
 from tests.e2e.screen import button_on, open_screen, press, vivid
 from tests.running import Platform, eventually
 
@@ -69,12 +74,8 @@ def test_a_newcomer_paints_in_the_studio_and_finds_the_picture_after_stopping(
         assert "a cat by the window, watercolor painting" in image.info["parameters"]
     assert len(list(Path(picture.parent).glob("*.png"))) == 1
 
-    with page.context.expect_page() as opened:
-        page.get_by_role("button", name="Pictures and files").click()
-    files = opened.value
-    files.locator(".wall img").wait_for()
-    assert files.locator(".wall img").get_attribute("alt") == name
-    assert files.locator(".wall img").evaluate("image => image.decode().then(() => true)")
+    files = find_in_the_gallery(page, name)
+    assert files.locator(".wall img").count() == 1
     files.locator(".canvas").click()
     files.get_by_text("a cat by the window, watercolor painting").wait_for()
 

@@ -1,4 +1,4 @@
-"""The world of real sandboxes, in a short folder, because sockets live below it."""
+"""What drivers are tested on: real sandboxes in a short folder (sockets live below it), cards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from uuid import uuid4
 
 import pytest
 
+from tests.cluster import nodes
+from tests.cluster.access import Cluster
+from tests.provisioner.drivers.contract import CARDS
+from tests.provisioner.drivers.kubernetes_world import KubernetesWorld
 from tests.provisioner.drivers.local_world import LocalWorld
+from tests.running import eventually
 
 
 @pytest.fixture
@@ -25,3 +30,15 @@ def world(data: Path) -> Iterator[LocalWorld]:
     world = LocalWorld(data)
     yield world
     world.end()
+
+
+# Once for all of these files: a machine taken away and brought back under its name at once is
+# not one that pods always find.
+@pytest.fixture(scope="package")
+def cards(cluster: Cluster) -> Iterator[None]:
+    """A machine with cards of the contract's own kind."""
+    label = dict(CARDS)["nvidia.com/gpu.product"]
+    made = nodes.add(cluster.api, [(nodes.Machine(label, gpus=KubernetesWorld.capacity), 1)])
+    eventually(lambda: nodes.ready(cluster.api, made), seconds=30, what="the contract's machine")
+    yield
+    nodes.remove(cluster.api, made)

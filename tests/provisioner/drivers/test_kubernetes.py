@@ -10,22 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from provisioner.drivers.base import Driver
-from tests.cluster import nodes
 from tests.cluster.access import Cluster
-from tests.provisioner.drivers.contract import CARDS, Contract
+from tests.provisioner.drivers.contract import Contract
 from tests.provisioner.drivers.kubernetes_world import KubernetesWorld
-from tests.running import eventually
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="module")
-def cards(cluster: Cluster) -> Iterator[None]:
-    label = dict(CARDS)["nvidia.com/gpu.product"]
-    made = nodes.add(cluster.api, [(nodes.Machine(label, gpus=KubernetesWorld.capacity), 1)])
-    eventually(lambda: nodes.ready(cluster.api, made), seconds=30, what="the contract's machine")
-    yield
-    nodes.remove(cluster.api, made)
 
 
 class TestKubernetes(Contract):

@@ -12,22 +12,12 @@ from provisioner.drivers.base import FILES, DesktopSpec
 from provisioner.drivers.kubernetes import manifests, names, resting
 from provisioner.errors import DriverError
 from provisioner.states import Observed
-from tests.cluster import nodes
 from tests.cluster.access import Cluster
-from tests.provisioner.drivers.contract import CARDS, a_spec, look
+from tests.provisioner.drivers.contract import a_spec, look
 from tests.provisioner.drivers.kubernetes_world import KubernetesWorld
 from tests.running import eventually
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture(scope="module")
-def cards(cluster: Cluster) -> Iterator[None]:
-    label = dict(CARDS)["nvidia.com/gpu.product"]
-    made = nodes.add(cluster.api, [(nodes.Machine(label, gpus=KubernetesWorld.capacity), 1)])
-    eventually(lambda: nodes.ready(cluster.api, made), seconds=30, what="the machine")
-    yield
-    nodes.remove(cluster.api, made)
 
 
 @pytest.fixture
