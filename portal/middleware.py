@@ -39,10 +39,14 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": settings.SECURE_REFERRER_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+# For every page, and no view has a say. Addresses hold secrets here and there (an invitation's
+# code, also behind ?next= of a log-in): other sites are told our origin, never an address. Hiding
+# more (`no-referrer`; `same-origin` towards a desktop) makes browsers send forms with
+# `Origin: null`, which are refused as forged.
+REFERRER_POLICY = settings.SECURE_REFERRER_POLICY
 
 
 class _Either:
@@ -105,4 +109,5 @@ class SecurityHeaders(_Either):
     def after(self, response: HttpResponseBase) -> HttpResponseBase:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        response.headers["Referrer-Policy"] = REFERRER_POLICY
         return response

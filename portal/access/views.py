@@ -45,11 +45,10 @@ def open_desktop(request: HttpRequest, desktop_id: UUID) -> HttpResponse:
 
 
 def _leaving_for(response: HttpResponse, address: str) -> HttpResponse:
-    """This one page may send a form to the desktop, which must hear where it comes from."""
+    """This one page may send a form to the desktop."""
     parts = urlsplit(address)
     target = f"form-action {parts.scheme}://{parts.netloc}"
     policy = CONTENT_SECURITY_POLICY.replace("form-action 'self'", target)
     response.headers["Content-Security-Policy"] = policy
-    response.headers["Referrer-Policy"] = "strict-origin"
     response.headers["Cache-Control"] = "no-store, private"
     return response

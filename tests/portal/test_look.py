@@ -211,7 +211,7 @@ def visitor(db: None) -> Client:
 @override_settings(ROOT_URLCONF=Broken)
 def test_every_answer_carries_the_headers(visitor: Client, address: str) -> None:
     answer = visitor.get(address)
-    for name in middleware.HEADERS:
+    for name in (*middleware.HEADERS, "Referrer-Policy"):
         assert name in answer.headers, f"{address} lacks {name}"
     policy = answer.headers["Content-Security-Policy"]
     assert "unsafe" not in policy
@@ -309,3 +309,14 @@ def test_the_headers_leave_a_views_own_policy_alone() -> None:
     answer = middleware.SecurityHeaders(own)(RequestFactory().get("/"))
     assert isinstance(answer, HttpResponse)
     assert answer.headers["Content-Security-Policy"] == "form-action https://elsewhere"
+
+
+def test_no_view_hides_where_its_forms_come_from() -> None:
+    """Less than the origin makes a browser send `Origin: null`, and the form is refused."""
+
+    def shy(_request: HttpRequest) -> HttpResponse:
+        return HttpResponse("", headers={"Referrer-Policy": "no-referrer"})
+
+    answer = middleware.SecurityHeaders(shy)(RequestFactory().get("/"))
+    assert isinstance(answer, HttpResponse)
+    assert answer.headers["Referrer-Policy"] == "strict-origin-when-cross-origin"

@@ -43,6 +43,4 @@ def page(request: HttpRequest, code: str) -> HttpResponse:
         "refusal": refusal,
     }
     status = 422 if refusal else 200 if invitation else 404
-    answer = render(request, "accounts/invitation.html", context, status=status)
-    answer["Referrer-Policy"] = "no-referrer"  # the code stands in the address
-    return answer
+    return render(request, "accounts/invitation.html", context, status=status)

@@ -50,7 +50,7 @@ def test_the_whole_way_from_the_page_to_the_team(
     theirs.force_login(charlie)
     page = theirs.get(path)
     assert "Join the team" in page.content.decode()
-    assert page["Referrer-Policy"] == "no-referrer"
+    assert page["Referrer-Policy"] == "strict-origin-when-cross-origin"
     assert not Membership.objects.filter(user=charlie, tenant=team).exists()
     theirs.post(path)
     assert Membership.objects.get(user=charlie, tenant=team).role == "billing"
