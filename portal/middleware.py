@@ -1,19 +1,26 @@
-"""One canonical address, and the headers that every answer carries.
+"""One canonical address, the headers that every answer carries, and the way back to a page.
 
 A session's cookie belongs to one host name. People who come by 127.0.0.1 are sent to the name that
-the cookies live under; programs are answered where they knock.
+the cookies live under; programs are answered where they knock. A browser that comes to the address
+of a button, which only takes a form, is sent to the page that the button is on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.urls import Resolver404, resolve
+from django.utils.translation import gettext as _
 
 Next = Callable[[HttpRequest], Any]
 
@@ -64,15 +71,15 @@ class _Either:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self._later(request)
-        return self.after(self.before(request) or self.get_response(request))
+        return self.after(request, self.before(request) or self.get_response(request))
 
     async def _later(self, request: HttpRequest) -> HttpResponseBase:
-        return self.after(self.before(request) or await self.get_response(request))
+        return self.after(request, self.before(request) or await self.get_response(request))
 
     def before(self, request: HttpRequest) -> HttpResponseBase | None:
         return None
 
-    def after(self, response: HttpResponseBase) -> HttpResponseBase:
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         return response
 
 
@@ -106,8 +113,47 @@ def _wants_page(request: HttpRequest) -> bool:
 class SecurityHeaders(_Either):
     """On every answer, errors and refusals too. A view that needs another value sets it itself."""
 
-    def after(self, response: HttpResponseBase) -> HttpResponseBase:
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         response.headers["Referrer-Policy"] = REFERRER_POLICY
         return response
+
+
+class ButtonsLeadBack(_Either):
+    """Sends a browser that GETs what only takes a form to the page the form is on.
+
+    People come there without pressing anything: by `?next=` after they signed in again, by the
+    language button of a page that answered a form, by typing. The page of `…/stop/` is the nearest
+    one above it, so an address of a button lies below its page.
+    """
+
+    def after(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.path.startswith(FOR_PROGRAMS):
+            return response
+        if response.status_code == 405 and request.method == "GET" and _wants_page(request):
+            return HttpResponseRedirect(_page_above(request.path))
+        if request.method == "POST" and _asks_to_sign_in(request, response):
+            told = _(
+                "You were signed out, so nothing was done. Sign in and press the button again."
+            )
+            messages.warning(request, told)
+        return response
+
+
+def _page_above(path: str) -> str:
+    """The nearest address above this one; the front page at last. It may lead further up."""
+    while path != "/":
+        path = path.rstrip("/").rpartition("/")[0] + "/"
+        with suppress(Resolver404):
+            resolve(path)
+            break
+    return path
+
+
+def _asks_to_sign_in(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Whether the answer is the log-in that leads back to where this request went."""
+    location = urlsplit(response.headers.get("Location", ""))
+    return location.path == resolve_url(settings.LOGIN_URL) and request.path in parse_qs(
+        location.query
+    ).get(REDIRECT_FIELD_NAME, [])

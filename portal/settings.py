@@ -103,6 +103,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "portal.middleware.ButtonsLeadBack",
     "portal.accounts.middleware.CurrentMembership",
     "portal.accounts.middleware.RememberedLanguage",
 ]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import REASON_NO_CSRF_COOKIE
 from django.shortcuts import render
 from django.template import loader
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -81,8 +83,21 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form that came from elsewhere, or from a page that was open for too long."""
-    return _bare(request, "csrf.html", 403)
+    """A form without its cookie, from elsewhere, or from a page that was open for too long."""
+    context = {
+        "cookie_missing": reason == REASON_NO_CSRF_COOKIE,
+        "host": request.get_host(),
+        "again": _page_of_the_form(request),
+    }
+    return _bare(request, "csrf.html", 403, **context)
+
+
+def _page_of_the_form(request: HttpRequest) -> str:
+    """Where the form stood, which need not be where it was sent."""
+    page = request.META.get("HTTP_REFERER", "")
+    if url_has_allowed_host_and_scheme(page, {request.get_host()}, request.is_secure()):
+        return page
+    return request.get_full_path()
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -97,8 +112,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _bare(request, "500.html", 500)
 
 
-def _bare(request: HttpRequest, name: str, status: int) -> HttpResponse:
+def _bare(request: HttpRequest, name: str, status: int, **more: object) -> HttpResponse:
     """Without the database, the session or the person: those may be what broke."""
     theme = request.COOKIES.get("atelier-theme", "")
     context = {"theme": theme if theme in THEMES else "", "path": request.path}
-    return HttpResponse(loader.get_template(name).render(context), status=status)
+    return HttpResponse(loader.get_template(name).render(context | more), status=status)
