@@ -135,7 +135,7 @@ class ButtonsLeadBack(_Either):
             return HttpResponseRedirect(_page_above(request.path))
         if request.method == "POST" and _asks_to_sign_in(request, response):
             told = _(
-                "You were signed out, so nothing was done. Sign in and press the button again."
+                "You were signed out; nothing was done. Sign in and press the button again."
             )
             messages.warning(request, told)
         return response

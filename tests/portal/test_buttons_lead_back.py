@@ -124,6 +124,6 @@ def test_who_was_signed_out_is_told_that_nothing_was_done(olga: User, make: Make
     visitor = Client(headers=HEADERS)
     answer = visitor.post(stop, follow=True)
     assert answer.request["PATH_INFO"] == "/accounts/login/"
-    told = "You were signed out, so nothing was done."
+    told = "You were signed out; nothing was done."
     assert told in answer.content.decode()
     assert told not in visitor.get(stop, follow=True).content.decode()  # nothing was pressed
