@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from images import recipes
+from images import reading, recipes
 from images.folders import Place, SetupError
 
 # Words and pictures that present a setup. They may change without a new version.
@@ -24,7 +23,7 @@ PRESENTATION = frozenset({"title", "summary", "position", "offered", "cover", "a
 def of(slug: str, places: Mapping[str, Place]) -> str:
     """64 hex digits. SetupError where a file cannot be read or a base is not known."""
     place = places[slug]
-    words = _words(place)
+    words = reading.toml(place.file)
     return hashlib.sha256(
         _canonical(
             {
@@ -39,38 +38,36 @@ def of(slug: str, places: Mapping[str, Place]) -> str:
 def base(slug: str, places: Mapping[str, Place]) -> dict[str, str] | None:
     """Slug, version and digest of the setup that this one extends. SetupError."""
     place = places[slug]
-    words = _words(place)
+    words = reading.toml(place.file)
     if "extends" not in words:
         return None
     name = words["extends"]
     if not isinstance(name, str) or name == slug or name not in places:
         raise SetupError(place.file, "extends", f"unknown setup {name!r}")
-    below = _words(places[name])
+    below = reading.toml(places[name].file)
     if "extends" in below:
         raise SetupError(place.file, "extends", f"{name!r} extends another setup itself")
     return {"slug": name, "version": str(below.get("version", "")), "digest": of(name, places)}
 
 
-def _words(place: Place) -> dict[str, Any]:
-    try:
-        return tomllib.loads(place.file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SetupError(place.file, "", f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SetupError(place.file, "", f"not valid TOML: {error}") from error
-
-
 def _files(place: Place, words: Mapping[str, Any]) -> dict[str, str]:
-    """Every other file that is installed: its path within the folder, and its SHA-256."""
-    named = words.get("install", {}).get("requirements")
+    """Every other file that is installed: its path within the folder, and its SHA-256.
+
+    SetupError for one that cannot be read.
+    """
+    install = words.get("install")
+    named = install.get("requirements") if isinstance(install, dict) else None
     requirements = place.file.parent / named if isinstance(named, str) else None
     recipe = recipes.Recipe(place.folder, place.file, place.slug, requirements=requirements)
     pictures = {str(words[key]) for key in ("cover", "avatar") if key in words}
     found = {}
     for path in recipes.files(recipe)[1:]:
         inside = recipes.inside(recipe, path).as_posix()
-        if inside not in pictures and path.is_file():
-            found[inside] = _sha256(path)
+        try:
+            if inside not in pictures and path.is_file():
+                found[inside] = _sha256(path)
+        except OSError as error:
+            raise SetupError(path, "", f"cannot be read: {error.strerror}") from error
     return found
 
 
@@ -84,4 +81,4 @@ def _canonical(value: Any) -> bytes:
     text = json.dumps(
         value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str
     )
-    return text.encode()
+    return text.encode(errors="surrogateescape")  # as a name that is no UTF-8 is kept

@@ -16,13 +16,15 @@ import http.client
 import json
 import sys
 import time
-import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from images import reading
+from images.folders import SetupError
 
 CHUNK = 1 << 20
 TRIES = 5
@@ -171,7 +173,13 @@ def main() -> int:
     options = parser.parse_args()
     code = 0
     for file in options.setups:
-        for said in tomllib.loads(file.read_text()).get("models", ()):
+        try:
+            named = reading.toml(file).get("models", ())
+        except SetupError as error:  # the others' models are wanted all the same
+            print(error, file=sys.stderr)  # noqa: T201
+            code = 1
+            continue
+        for said in named:
             model = Model.of(said)
             try:
                 Store(options.store).fetch(model)

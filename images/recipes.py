@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images import sources
-from images.folders import Place
+from images import reading, sources
+from images.folders import Place, SetupError
 
+UNFINISHED = "-dev"  # so ends the version of a setup that may still change
 # Of a recipe's folder: what is not part of the setup. `setups` is the data of the WebUI recipe.
 LEFT_OUT = ("__pycache__", "Containerfile*", "requirements*.in", "setup.toml", "setups", ".*")
 
@@ -40,6 +40,11 @@ class Recipe:
     models: tuple[dict[str, Any], ...] = ()
 
     @property
+    def unfinished(self) -> bool:
+        """Somebody is still at work on it, and it may change under its version's name."""
+        return self.version.endswith(UNFINISHED)
+
+    @property
     def effortless(self) -> bool:
         """Nothing to do but to copy a few files."""
         work = (self.requirements, self.steps, self.source, self.extensions, self.models)
@@ -50,9 +55,9 @@ def read(place: Place) -> Recipe:
     """RecipeError. The schema is checked elsewhere; here only what would lead astray."""
     folder, file = place.folder, place.file
     try:
-        said = tomllib.loads(file.read_text()) if file.exists() else {}
-    except (OSError, ValueError) as error:
-        raise RecipeError(f"{file}: {error}") from error
+        said = reading.toml(file) if file.exists() else {}
+    except (SetupError, OSError) as error:
+        raise RecipeError(str(error)) from error
     install = said.get("install", {})
     requirements = None
     if install.get("requirements"):
@@ -102,4 +107,5 @@ def copy(recipe: Recipe, target: Path) -> None:
         shutil.copy2(file, place)
     target.mkdir(parents=True, exist_ok=True)
     if recipe.data.exists():
-        shutil.copyfile(recipe.data, target / "setup.toml")
+        # In plain UTF-8, for what reads it inside a desktop.
+        (target / "setup.toml").write_text(reading.text(recipe.data), encoding="utf-8")

@@ -5,8 +5,8 @@ Needs pydantic and nothing else; the portal's catalogue and the image builder re
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,7 +18,8 @@ from pydantic import (
     ValidationError,
 )
 
-from images.folders import Place, SetupError
+from images import reading
+from images.folders import LeftOut, Place, SetupError
 from images.recipe_schema import Install, Kind, Launch, Strict
 from images.values import (
     Flag,
@@ -139,27 +140,59 @@ class Setup(Strict):
 def parse(file: Path, kind: type[_File]) -> _File:
     """One TOML file as what it should be. SetupError."""
     try:
-        return kind.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise SetupError(file, "", "there is no such file") from None
-    except OSError as error:
-        raise SetupError(file, "", f"cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SetupError(file, "", f"not valid TOML: {error}") from error
+        return kind.model_validate(reading.toml(file))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if part != "[key]")
         raise SetupError(file, key, _reason(first)) from error
 
 
+@dataclass(frozen=True)
+class Checked:
+    """The setups that are in order, and those that are left out."""
+
+    setups: dict[str, Setup] = field(default_factory=dict)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
 def read(places: Mapping[str, Place]) -> dict[str, Setup]:
     """Every setup, checked by itself and against the one that it extends. SetupError."""
-    setups = {slug: parse(place.file, Setup) for slug, place in places.items()}
-    for slug, setup in setups.items():
-        _check(places[slug], setup)
-        if setup.extends is not None:
-            _check_base(places[slug], setup, setups)
-    return setups
+    checked = check(places)
+    if checked.left_out:
+        raise checked.left_out[0].error
+    return checked.setups
+
+
+def check(places: Mapping[str, Place]) -> Checked:
+    """The same; what is wrong is left out, and so is what extends it. Never fails."""
+    parsed: dict[str, Setup] = {}
+    wrong: dict[str, SetupError] = {}
+    for slug, place in places.items():
+        try:
+            parsed[slug] = parse(place.file, Setup)
+            _check(place, parsed[slug])
+        except SetupError as error:
+            wrong[slug] = error
+        except OSError as error:
+            wrong[slug] = SetupError(place.file, "", f"cannot be read: {error}")
+    for slug, setup in parsed.items():
+        if setup.extends is None or slug in wrong:
+            continue
+        try:
+            if setup.extends in wrong:
+                raise without_its_base(places[slug].file, setup.extends, wrong[setup.extends])
+            _check_base(places[slug], setup, parsed)
+        except SetupError as error:
+            wrong[slug] = error
+    return Checked(
+        {slug: parsed[slug] for slug in places if slug not in wrong},
+        [LeftOut(slug, error) for slug, error in wrong.items()],
+    )
+
+
+def without_its_base(file: Path, base: str, why: Exception) -> SetupError:
+    """What extends one that is left out."""
+    return SetupError(file, "extends", f"{base!r} is left out itself: {why}")
 
 
 def _check(place: Place, setup: Setup) -> None:

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from images import folders
-from images.folders import IMAGES, SetupError
+from images.folders import IMAGES, LeftOut, SetupError
 from images.install import Given, InstallFailed, add_given
 from images.models import ModelRefused
 from images.recipes import RecipeError
@@ -27,7 +27,10 @@ def shelf() -> Shelf:
 
 
 def listed(here: Shelf) -> None:
-    for slug in folders.find(more=here.more):
+    found = folders.look(more=here.more)
+    for one in found.left_out:
+        print(one, file=sys.stderr)  # noqa: T201
+    for slug in found.places:
         try:
             word = "prepared" if here.find(slug) else "not prepared yet"
         except (NotHere, RecipeError) as error:
@@ -53,17 +56,32 @@ def prepare(here: Shelf, slug: str, given: Given) -> None:
 
 
 def check(slugs: list[str]) -> int:
-    """Every complaint names the file, the key and the reason."""
-    from images import schema  # needs pydantic, which a bare machine has not
+    """Every complaint names the file, the key and the reason; the exit code says if there is one.
 
-    places = folders.find(more=folders.further())
-    known = schema.read(places)
-    for slug in slugs or list(known):
-        if slug not in known:
-            _say(f"there is no setup {slug!r}; known: {', '.join(known)}")
-            return 1
-        _say(f"{slug:24} {known[slug].version:10} is in order")
-    return 0
+    Without names, all that is wrong anywhere is told.
+    """
+    from images import digest, schema  # needs pydantic, which a bare machine has not
+
+    found = folders.look(more=folders.further())
+    checked = schema.check(found.places)
+    wrong = [*found.left_out, *checked.left_out]
+    for slug in checked.setups:
+        try:
+            digest.of(slug, found.places)
+        except SetupError as error:
+            wrong.append(LeftOut(slug, error))
+    bad = {one.slug for one in wrong}
+    known = [slug for slug in found.places if slug not in bad]
+    unknown = [slug for slug in slugs if slug not in bad and slug not in known]
+    for slug in unknown:
+        print(f"there is no setup {slug!r}; known: {', '.join(known)}", file=sys.stderr)  # noqa: T201
+    for slug in known:
+        if not slugs or slug in slugs:
+            _say(f"{slug:24} {checked.setups[slug].version:10} is in order")
+    told = [one for one in wrong if not slugs or one.slug in slugs]
+    for one in told:
+        print(one.error, file=sys.stderr)  # noqa: T201
+    return 1 if told or unknown else 0
 
 
 def main() -> int:

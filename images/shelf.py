@@ -72,11 +72,23 @@ class Shelf:
         self.images = images
         self.more = more  # creators' own setups, outside the checkout
 
-    def find(self, slug: str, version: str = "") -> Prepared | None:
-        """Ready to be used; None if something of it is still to be done. NotHere, RecipeError."""
-        layers = self._layers(slug)
+    def find(self, slug: str, version: str = "", digest: str = "") -> Prepared | None:
+        """Ready to be used; None if something of it is still to be done. NotHere, RecipeError.
+
+        `digest` is that of the version as it was published. What is no longer in the folders as it
+        was, or not in order there any more, is had as long as it is still prepared here.
+        """
+        try:
+            layers = self._layers(slug)
+        except (NotHere, RecipeError):
+            if not version:
+                raise
+            return self._older(slug, version, digest)
         if version and layers[-1].recipe.version != version:
             return self._older(slug, version)
+        if version and digest and not any(layer.recipe.unfinished for layer in layers):
+            if layers[-1].signature != digest:  # under the same name, and nobody published it
+                return self._older(slug, version, digest)
         if not all((layer.place / INSTALLED).exists() for layer in layers):
             return None
         if not all(self.store.has(model) for layer in layers for model in layer.models):
@@ -152,9 +164,10 @@ class Shelf:
     def _prepared(self, layers: list[Layer]) -> Prepared:
         return Prepared(layers[0].place, layers[1].place if len(layers) > 1 else None)
 
-    def _older(self, slug: str, version: str) -> Prepared:
+    def _older(self, slug: str, version: str, digest: str = "") -> Prepared:
         """A version that its recipe has left behind, as long as it is still prepared here."""
-        for path in sorted(self.folder.glob(f"{slug}-{version}-*/{INSTALLED}")):
+        mark = digest[:8] or "*"
+        for path in sorted(self.folder.glob(f"{slug}-{version}-{mark}/{INSTALLED}")):
             about = json.loads(path.read_text())
             if (about["setup"], about["version"]) != (slug, version):
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -70,11 +71,13 @@ def _weights(name: str) -> str:
 def json_only(settings: dict[str, Any]) -> dict[str, Any]:
     try:
         said = json.dumps(settings, allow_nan=False)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         message = "only text, numbers, true, false, lists and tables; no dates, no nan"
         raise ValueError(message) from None
     if len(said) > LARGEST_SETTINGS:
         raise ValueError(f"at most {LARGEST_SETTINGS} characters")
+    if re.search(r"(?<!\\)(\\\\)*\\u0000", said):  # which no database keeps
+        raise ValueError("a text in it holds the character NUL")
     return settings
 
 

@@ -66,6 +66,7 @@ class Spec:
     gpu_resource: str = ""
     gpu_node_labels: dict[str, str] = field(default_factory=dict)
     apps: tuple[dict[str, Any], ...] = ()
+    setup_digest: str = ""  # of what that version consists of; empty: whatever it is
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"apps": list(self.apps)}
@@ -76,7 +77,9 @@ class Spec:
 
 
 # What another version of the same setup changes; the rest stays as it was sold.
-OF_THE_SETUP = ("setup_title_en", "setup_title_zh", "setup_version", "image", "apps")
+OF_THE_SETUP = (
+    "setup_title_en", "setup_title_zh", "setup_version", "setup_digest", "image", "apps",
+)  # fmt: skip
 
 
 # Nothing answers there: whoever is on the way waits, and asks again.

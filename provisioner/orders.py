@@ -25,6 +25,7 @@ def spec_of(desktop: Desktop) -> DesktopSpec:
         name=desktop.name,
         setup=sold["setup"],
         setup_version=sold["setup_version"],
+        setup_digest=sold.get("setup_digest", ""),
         image=sold["image"],
         cpu_millis=sold["cpu_millis"],
         memory_mib=sold["memory_mib"],

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
 from portal.accounts.admin import ReadOnly
-from portal.catalog.models import GpuClass, Plan, Setup, SetupVersion
+from portal.catalog.models import GpuClass, Plan, Setup, SetupVersion, Trouble
+
+
+class TellsTroubles(ReadOnly):
+    """A list that begins with what of the catalogue's files is left out."""
+
+    list_before_template = "catalog/left_out.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        more = (extra_context or {}) | {"left_out": Trouble.objects.count()}
+        return super().changelist_view(request, more)  # type: ignore[misc]
 
 
 @admin.register(GpuClass)
@@ -25,12 +38,17 @@ class PlanAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 
 
 @admin.register(Setup)
-class SetupAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
+class SetupAdmin(TellsTroubles, ModelAdmin):  # type: ignore[misc]
     list_display: ClassVar[list[str]] = [
-        "slug", "title_en", "version", "creator", "min_vram_mib", "size_mib", "offered",
+        "slug", "title_en", "version", "creator", "min_vram_mib", "size_mib", "offered", "left_out",
     ]  # fmt: skip
 
 
 @admin.register(SetupVersion)
 class SetupVersionAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     list_display: ClassVar[list[str]] = ["setup_id", "version", "digest", "published_at"]
+
+
+@admin.register(Trouble)
+class TroubleAdmin(TellsTroubles, ModelAdmin):  # type: ignore[misc]
+    list_display: ClassVar[list[str]] = ["file", "key", "reason", "slug", "since"]

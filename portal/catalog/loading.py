@@ -1,5 +1,9 @@
 """Loads the catalogue from its files. Twice changes nothing; a bad file changes nothing.
 
+The plans are the site's own, and there is one file of them: it is in order, or nothing is loaded.
+Setups are by many hands: one that is wrong is left out with what extends it, and stays as it was
+published, if it was; the others are loaded all the same.
+
 Every complaint names the file, the key and the reason. What a setup.toml may say stands in
 `images.schema`.
 """
@@ -12,15 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from images import digest, folders, schema
-from images.folders import Place, SetupError
+from images.folders import LeftOut, Place, SetupError
 from images.recipe_schema import Strict
+from images.recipes import UNFINISHED
 from images.schema import Words160
 from images.values import Mib, Slug, Text60, Text80
-from portal.catalog import pictures, versions
+from portal.catalog import pictures, troubles, versions
 from portal.catalog.errors import CatalogError
 from portal.catalog.models import GpuClass, Plan, Setup
 
@@ -77,7 +82,7 @@ class Found:
     def may_change(self) -> bool:
         """Somebody is still at work on it, or on what is below it."""
         rows = (self.own, self.base) if self.base else (self.own,)
-        return any(row.version.endswith(versions.UNFINISHED) for row in rows)
+        return any(row.version.endswith(UNFINISHED) for row in rows)
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,8 @@ class Catalogue:
     """Everything that was read, checked, and not yet written."""
 
     plans: PlansFile
-    setups: dict[str, Found]
+    setups: dict[str, Found]  # what another extends stands before it
+    left_out: list[LeftOut] = field(default_factory=list)
 
     @property
     def prices(self) -> dict[str, tuple[int, int]]:
@@ -103,6 +109,7 @@ class Loaded:
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.withdrawn)
@@ -121,27 +128,43 @@ def read(*, plans: Path, images: Path, more: Path | None = None) -> Catalogue:
     if more is not None and not os.access(more, os.R_OK | os.X_OK):
         reason = f"user {os.getuid()} may not look into it; ATELIER_SETUPS_FOLDER names it"
         raise CatalogError(more, "", reason)
-    try:
-        places = folders.find(images, more)
-        setups = schema.read(places)
-        signed = {slug: digest.of(slug, places) for slug in setups}
-    except SetupError as error:
-        raise CatalogError(error.file, error.key, error.reason) from error
-    if not setups:  # rather a mistaken folder than a wish to withdraw everything
+    there = folders.look(images, more)
+    checked = schema.check(there.places)
+    if not there.places and not there.left_out:  # rather a mistake than a wish to withdraw all
         raise CatalogError(images, "", "no setup.toml in any folder of it")
-    return Catalogue(
-        plans=offered,
-        setups={
-            slug: Found(
-                place=places[slug],
-                own=setup,
-                base=setups[setup.extends] if setup.extends else None,
-                digest=signed[slug],
-                pictures=pictures.read(places[slug], setup),
-            )
-            for slug, setup in setups.items()
-        },
-    )
+    catalogue = Catalogue(offered, {}, [*there.left_out, *checked.left_out])
+    for slug in sorted(checked.setups, key=lambda one: checked.setups[one].extends is not None):
+        _take(catalogue, slug, there.places, checked.setups)
+    return catalogue
+
+
+def _take(
+    catalogue: Catalogue,
+    slug: str,
+    places: Mapping[str, Place],
+    setups: Mapping[str, schema.Setup],
+) -> None:
+    """Among the setups, or among those left out."""
+    place, setup = places[slug], setups[slug]
+    try:
+        if setup.extends:
+            _needs(setup.extends, place, catalogue.left_out)
+        catalogue.setups[slug] = Found(
+            place=place,
+            own=setup,
+            base=setups[setup.extends] if setup.extends else None,
+            digest=digest.of(slug, places),
+            pictures=pictures.read(place, setup),
+        )
+    except SetupError as error:
+        catalogue.left_out.append(LeftOut(slug, error))
+
+
+def _needs(base: str, place: Place, left_out: list[LeftOut]) -> None:
+    """SetupError if the setup below is left out."""
+    for one in left_out:
+        if one.slug == base:
+            raise schema.without_its_base(place.file, base, one.error)
 
 
 @transaction.atomic
@@ -149,23 +172,40 @@ def write(catalogue: Catalogue) -> Loaded:
     """Bring the tables to what the files say, in one transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-    loaded = Loaded()
+    loaded = Loaded(left_out=list(catalogue.left_out))
     for slug, card in catalogue.plans.gpu_classes.items():
         _upsert(GpuClass, slug, card.model_dump(), loaded)
     for position, (slug, plan) in enumerate(catalogue.plans.plans.items()):
         _upsert(Plan, slug, _plan_columns(plan, position), loaded)
     for slug, found in catalogue.setups.items():
-        columns = _setup_columns(found)
-        _upsert(Setup, slug, columns, loaded)
-        versions.publish(
-            found.place.file,
-            slug,
-            columns=columns,
-            may_change=found.may_change,
-        )
+        try:
+            _write_setup(slug, found, loaded)
+        except SetupError as error:
+            loaded.left_out.append(LeftOut(slug, error))
     _withdraw(Plan, set(catalogue.plans.plans), loaded)
-    _withdraw(Setup, set(catalogue.setups), loaded)
+    known = set(catalogue.setups) | {one.slug for one in loaded.left_out}
+    _withdraw(Setup, known, loaded)
+    troubles.write(loaded.left_out)
     return loaded
+
+
+def _write_setup(slug: str, found: Found, loaded: Loaded) -> None:
+    """Its row and its version, or nothing of it. SetupError."""
+    if found.own.extends:
+        _needs(found.own.extends, found.place, loaded.left_out)
+    news = Loaded()
+    try:
+        with transaction.atomic():
+            columns = _setup_columns(found)
+            _upsert(Setup, slug, columns, news)
+            versions.publish(
+                found.place.file, slug, columns=columns, may_change=found.may_change
+            )
+    except DatabaseError as error:  # rather a gap in the schema than a reason to stop
+        reason = f"the database does not take it: {str(error).splitlines()[0]}"
+        raise SetupError(found.place.file, "", reason) from error
+    loaded.added += news.added
+    loaded.changed += news.changed
 
 
 def _parse(file: Path, kind: type[_File]) -> _File:

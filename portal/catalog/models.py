@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class GpuClass(models.Model):
@@ -73,6 +74,7 @@ class Setup(models.Model):
     cover = models.CharField(max_length=80)  # file name under static/covers/, or of a Picture
     position = models.PositiveSmallIntegerField(default=0)
     offered = models.BooleanField(default=True)
+    left_out = models.BooleanField(default=False)  # its file is wrong now: see Trouble
 
     superseded = False  # an earlier edition, as `versions.edition` answers it
 
@@ -103,6 +105,24 @@ class SetupVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.setup_id} {self.version}"
+
+
+class Trouble(models.Model):
+    """A file of the catalogue that was not loaded, since it is wrong. Written by `troubles`."""
+
+    file = models.TextField()
+    slug = models.TextField(blank=True)  # of the setup, as far as it can be told
+    key = models.TextField(blank=True)
+    reason = models.TextField()
+    since = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["file", "id"]
+        verbose_name = _("left-out file")
+        verbose_name_plural = _("left-out files")
+
+    def __str__(self) -> str:
+        return self.file
 
 
 class Picture(models.Model):

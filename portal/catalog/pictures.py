@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
+from django.contrib.staticfiles import finders
 from django.templatetags.static import static
 from django.urls import reverse
 
-from images.folders import Place
+from images.folders import Place, SetupError
 from images.schema import Setup as SetupFile
-from portal.catalog.errors import CatalogError
 from portal.catalog.models import Picture
 
 LARGEST = 300_000  # bytes
@@ -22,19 +23,32 @@ _NAME = 64 + len(".webp")
 
 
 def read(place: Place, setup: SetupFile) -> dict[str, bytes]:
-    """The pictures that the folder itself has, by name. CatalogError."""
+    """The pictures that the folder itself has, by name; one that it has not is ours. SetupError."""
     found = {}
     for key, name in (("cover", setup.cover), ("avatar", setup.avatar)):
-        path = place.folder / name if name else None
-        if name is None or path is None or not path.is_file():
+        if name is None:
             continue
-        data = path.read_bytes()
+        path = place.folder / name
+        try:
+            data = _bytes(path) if path.is_file() else None
+        except OSError as error:
+            reason = f"{name} cannot be read: {error.strerror}"
+            raise SetupError(place.file, key, reason) from error
+        if data is None:
+            if finders.find(f"covers/{name}") is None:  # a page with it could not be made
+                raise SetupError(place.file, key, f"there is no {name!r} beside it, nor among ours")
+            continue
         if len(data) > LARGEST:
-            raise CatalogError(place.file, key, f"{name} is larger than {LARGEST} bytes")
+            raise SetupError(place.file, key, f"{name} is larger than {LARGEST} bytes")
         if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
-            raise CatalogError(place.file, key, f"{name} is not a WebP picture")
+            raise SetupError(place.file, key, f"{name} is not a WebP picture")
         found[name] = data
     return found
+
+
+def _bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
 
 
 def keep(own: Mapping[str, bytes], name: str) -> str:

@@ -20,7 +20,7 @@ class Presence:
     here: bool
     command: str = ""  # what makes it be here, typed where the platform is installed
     # "source": its source was not given; "image": nobody said where its image comes from;
-    # "version": what that version was made of is gone
+    # "version": what that version was made of is gone; "file": its file is wrong now
     lacks: str = ""
 
 
@@ -46,6 +46,9 @@ def _on_this_machine(setup: Setup) -> Presence:
     if setup.superseded:  # its recipe has gone on; what was prepared of it may still be there
         lacks = Presence(False, lacks="version")
         return HERE if _prepared(setup.slug, setup.version) else lacks
+    if setup.left_out:  # as it was published, it can be had where it is prepared
+        lacks = Presence(False, f"./dev setups check {setup.slug}", "file")
+        return HERE if _prepared(setup.slug, setup.version, setup.digest) else lacks
     brought = _brought(setup)
     if not brought:
         return HERE  # it is prepared at the first start
@@ -61,9 +64,9 @@ def _brought(setup: Setup) -> str:
     return source + (" --extensions FOLDER" if setup.extensions else "")
 
 
-def _prepared(slug: str, version: str = "") -> bool:
+def _prepared(slug: str, version: str = "", digest: str = "") -> bool:
     try:
-        return _shelf().find(slug, version) is not None
+        return _shelf().find(slug, version, digest) is not None
     except (shelf.NotHere, RecipeError):
         return False
 

@@ -11,10 +11,10 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
-from portal.catalog.errors import CatalogError
+from images.folders import SetupError
+from images.recipes import UNFINISHED
 from portal.catalog.models import Setup, SetupVersion
 
-UNFINISHED = "-dev"
 # Words and pictures that present a setup, and its place in the list: no part of a version.
 PRESENTATION = frozenset(
     {"title_en", "title_zh", "summary_en", "summary_zh", "position", "offered"}
@@ -23,7 +23,7 @@ PRESENTATION = frozenset(
 
 
 def publish(file: Path, slug: str, *, columns: Mapping[str, Any], may_change: bool) -> None:
-    """Write this version down, unless it is known. CatalogError if it was another one then."""
+    """Write this version down, unless it is known. SetupError if it was another one then."""
     version, digest = columns["version"], columns["digest"]
     content = {name: value for name, value in columns.items() if name not in PRESENTATION}
     known, new = SetupVersion.objects.get_or_create(
@@ -32,7 +32,7 @@ def publish(file: Path, slug: str, *, columns: Mapping[str, Any], may_change: bo
     if new or (known.digest == digest and known.content == content):
         return
     if known.digest != digest and not may_change:
-        raise CatalogError(file, "version", _changed(slug, version, columns["extends"]))
+        raise SetupError(file, "version", _changed(slug, version, columns["extends"]))
     # Same content in other columns, since the platform itself was upgraded; or still in the works.
     SetupVersion.objects.filter(pk=known.pk).update(digest=digest, content=content)
 

@@ -113,6 +113,7 @@ def _of_the_setup(setup: Setup) -> dict[str, Any]:
         "setup_title_en": setup.title_en,
         "setup_title_zh": setup.title_zh,
         "setup_version": setup.version,
+        "setup_digest": setup.digest,
         "image": presence.image(setup),
         "apps": tuple(setup.apps),
     }

@@ -10,7 +10,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from images import digest, folders
+from images import digest, folders, reading
 from portal.supervisor import children as table
 from portal.supervisor import identity, ledger, places, servers, spawning
 from portal.supervisor.children import Child
@@ -18,6 +18,7 @@ from portal.supervisor.keeper import Keeper
 from portal.supervisor.places import Places, Trouble
 
 SERVERS = ("postgres", "valkey")
+LEFT_OUT = "left out: "  # so begins what `prepare` says of each file that it does without
 
 
 def start(here: Places) -> Keeper:
@@ -60,8 +61,9 @@ def _start_in_order(keeper: Keeper, all_of_them: dict[str, Child]) -> None:
     for child in mine:
         keeper.until(lambda c=child: keeper.healthy(c.name), what=child.name, seconds=60)  # type: ignore[misc]
     if to_prepare:
-        prepare(keeper)
-        (here.data / "prepared").write_text(stamp or "")
+        left_out = prepare(keeper)
+        # What was left out is looked at and told again by the next `up`.
+        (here.data / "prepared").write_text("" if left_out else stamp or "")
         keeper.start(*early)
     keeper.until(lambda: keeper.healthy("web"), what="web", seconds=60)
     late = [child for name, child in all_of_them.items() if name not in keeper.kept]
@@ -88,23 +90,27 @@ def prepared_stamp(here: Places) -> str | None:
 
 def _setups(root: Path) -> str:
     """What the folders of setups say and hold; what is wrong with them, loading says better."""
-    try:
-        places = folders.find(root / "images", folders.further())
-        return "".join(
-            f"{slug} {digest.of(slug, places)}\n{place.file.read_text()}"
-            for slug, place in places.items()
-        )
-    except (folders.SetupError, OSError, ValueError) as error:
-        return str(error)
+    found = folders.look(root / "images", folders.further())
+    said = [f"{one}\n" for one in found.left_out]
+    for slug, place in found.places.items():
+        try:
+            said.append(f"{slug} {digest.of(slug, found.places)}\n{reading.text(place.file)}")
+        except folders.SetupError as error:
+            said.append(f"{error}\n")
+    return "".join(said)
 
 
-def prepare(keeper: Keeper) -> None:
-    """Migrations, catalogue, demo people: one Django start for all of it."""
+def prepare(keeper: Keeper) -> list[str]:
+    """Migrations, catalogue, demo people: one Django start for all of it.
+
+    Says what of the catalogue's files was left out, and answers it. Trouble where it failed.
+    """
     here = keeper.places
     print("Preparing the database …", flush=True)
-    command = [str(here.python), str(here.root / "manage.py"), "prepare"]
+    command = [str(here.python), str(here.root / "manage.py"), "prepare", "--as-it-was"]
     child = Child("prepare", command)
     log = here.log("prepare")
+    before = len(_read(log) or "")
     process = spawning.start(
         command,
         person=here.person,
@@ -119,6 +125,12 @@ def prepare(keeper: Keeper) -> None:
             process.kill()
     if process.returncode != 0:
         raise Trouble(f"The database could not be prepared. From {log}:\n{spawning.tail(log)}")
+    said = _read(log) or ""
+    news = said[before:] if len(said) >= before else said  # a long log begins anew
+    left_out = [line for line in news.splitlines() if line.startswith(LEFT_OUT)]
+    for line in left_out:
+        print(line, flush=True)
+    return left_out
 
 
 def listen(port: int, variable: str) -> list[socket.socket]:
@@ -193,6 +205,6 @@ def end_desktops(here: Places) -> None:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_text()
+        return path.read_text(errors="replace")
     except OSError:
         return None

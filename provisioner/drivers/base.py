@@ -62,6 +62,7 @@ class DesktopSpec:
     gpu: GpuNeed | None = None
     apps: tuple[App, ...] = ()
     setup_version: str = ""  # empty: the newest there is
+    setup_digest: str = ""  # SHA-256 of what that version consists of; empty: whatever it is
     disk_known: bool = False  # it was there at an earlier start: no need to make sure of it first
 
 

@@ -171,8 +171,11 @@ def test_a_name_is_taken_once(images: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     put(own, "base", BASE)
-    with pytest.raises(SetupError, match="'base' is taken by"):
-        folders.find(images, own)
+    found = folders.look(images, own)
+    [taken] = found.left_out
+    assert taken.error.file == own / "base" / "setup.toml"
+    assert "'base' is taken by" in str(taken)
+    assert found.places["base"].file == images / "base" / "setup.toml", "the first stays"
 
 
 def test_the_further_folder_is_named_by_the_environment(

@@ -1,4 +1,7 @@
-"""Loads plans, setups and prices from their files."""
+"""Loads plans, setups and prices from their files.
+
+A setup that is wrong is left out, and each gets a line that begins with "left out:".
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,14 @@ from portal.environment import ROOT
 
 PLANS = ROOT / "portal" / "catalog" / "plans.toml"
 IMAGES = ROOT / "images"
+
+
+class NotLoaded(CommandError):
+    """A file of the site's own is wrong, and everything is as it was."""
+
+    def __init__(self, wrong: loading.CatalogError) -> None:
+        super().__init__(str(wrong))
+        self.wrong = wrong
 
 
 class Command(BaseCommand):
@@ -43,9 +54,9 @@ class Command(BaseCommand):
                     currency=catalogue.plans.currency, prices=catalogue.prices
                 )
         except loading.CatalogError as error:
-            raise CommandError(str(error)) from error
+            raise NotLoaded(error) from error
         except UnknownCurrency as error:
-            raise CommandError(f"{plans}: currency: {error}") from error
+            raise NotLoaded(loading.CatalogError(plans, "currency", str(error))) from error
         news = [
             f"{word} {', '.join(slugs)}"
             for word, slugs in [
@@ -58,3 +69,5 @@ class Command(BaseCommand):
         if before is None or before.version != book.version:
             news.append(f"published price book {book.version}")
         self.stdout.write("catalogue: " + ("; ".join(news) or "nothing changed"))
+        for one in loaded.left_out:
+            self.stderr.write(str(one))

@@ -1,24 +1,44 @@
-"""Everything the database needs before the platform runs, in one start of Django."""
+"""Everything the database needs before the platform runs, in one start of Django.
+
+A plans file that is wrong is an error, and changes nothing. On a cluster that ends the upgrade, and
+what runs there runs on. `./dev up` has nothing that runs on: with --as-it-was the platform comes up
+with what was loaded last, if there is anything, and says so.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import connections
+
+from portal.catalog import offers, troubles
+from portal.management.commands.load_catalog import NotLoaded
+
+AS_IT_WAS = "left out: so nothing of the catalogue was loaded; plans, prices and setups are as they were"
 
 
 class Command(BaseCommand):
     help = "Create the database, migrate, load the catalogue, make the demo people."
     requires_system_checks = []  # they load every page; web will, and faster without
 
-    def handle(self, *_: Any, **__: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        help = "where the catalogue cannot be loaded, go on with what was loaded last"
+        parser.add_argument("--as-it-was", action="store_true", help=help)
+
+    def handle(self, *_: Any, **options: Any) -> None:
         _create_database()
         call_command("migrate", interactive=False, verbosity=1)
-        if "load_catalog" in get_commands():
-            call_command("load_catalog")
+        try:
+            call_command("load_catalog", stderr=self.stderr)
+        except NotLoaded as error:
+            if not options["as_it_was"] or not offers.plans():
+                raise
+            troubles.note(error.wrong)
+            self.stderr.write(f"left out: {error}")
+            self.stderr.write(AS_IT_WAS)
         if settings.MAILBOX:
             call_command("seed_demo")
 

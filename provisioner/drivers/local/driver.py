@@ -141,7 +141,7 @@ class LocalDriver:
         if not SETUP_NAME.fullmatch(spec.setup):
             raise SpecRejected(f"no setup {spec.setup!r}", setup=spec.setup)
         with preparing.translated():
-            prepared = self.shelf.find(spec.setup, spec.setup_version)
+            prepared = self.shelf.find(spec.setup, spec.setup_version, spec.setup_digest)
             if prepared is None and self.shelf.effortless(spec.setup):
                 prepared = self.shelf.prepare(spec.setup, lambda *_: None)
         return prepared
