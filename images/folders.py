@@ -107,7 +107,7 @@ def _places(images: Path, more: Path | None) -> Iterator[Place | LeftOut]:
         except OSError as error:
             yield LeftOut("", SetupError(more, "", f"cannot be read: {error.strerror}"))
             return
-        files = [path for path in inside if path.suffix == ".toml" and not os.path.isdir(path)]
+        files = [path for path in inside if path.suffix == ".toml" and not _is_folder(path)]
         for folder in inside:
             if folder not in files and (place := _of_a_creator(folder)) is not None:
                 yield place
@@ -125,17 +125,23 @@ def _of_a_creator(path: Path) -> Place | LeftOut | None:
         pass
     except OSError as error:
         return _left_out(path, f"cannot be looked into: {error.strerror}")
-    if not os.path.exists(path):
+    if not path.exists():
         return _left_out(path, "is a link to something that is not there")
-    if os.path.isdir(path):
+    if _is_folder(path):
         meant = ""
         with suppress(OSError):
-            meant = next(filter(_is_meant, sorted(os.listdir(path))), "")
+            meant = next(filter(_is_meant, sorted(one.name for one in path.iterdir())), "")
         hint = f", but a {meant!r}: is that it? Windows hides how a name ends" if meant else ""
         return _left_out(path, f"there is no setup.toml in it{hint}")
     if _is_meant(path.name, ".toml"):
         return _left_out(path, f"is named {path.name!r}; it has to end in .toml")
     return None
+
+
+def _is_folder(path: Path) -> bool:
+    with suppress(OSError):
+        return path.is_dir()
+    return False
 
 
 def _left_out(path: Path, reason: str) -> LeftOut:

@@ -40,7 +40,9 @@ def text(file: Path) -> str:
         words = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        reason = f'line {line} is not in UTF-8, perhaps in GBK, which Notepad calls "ANSI": {AGAIN}'
+        reason = (
+            f'line {line} is not in UTF-8, perhaps in GBK, which Notepad calls "ANSI": {AGAIN}'
+        )
         raise SetupError(file, "", f"not valid TOML: {reason}") from error
     return words.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -48,7 +50,7 @@ def text(file: Path) -> str:
 def _bytes(file: Path) -> bytes:
     try:
         # Without O_NONBLOCK a pipe would be waited for.
-        with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as opened:
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
             kind = os.fstat(opened.fileno()).st_mode
             data = opened.read(LARGEST + 1) if stat.S_ISREG(kind) else None
     except FileNotFoundError:

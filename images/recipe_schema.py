@@ -73,6 +73,8 @@ class Launch(Strict):
     outputs: Within | None = None  # becomes the person's own folder of pictures
     # JSON file → its key → which of the setup's settings it begins with
     defaults: dict[Within, dict[Text80, Setting]] = {}
+    # What else of the person's own it reads at every start: put aside where it is not of this kind
+    own_files: dict[Within, Literal["csv", "json", "yaml", "sqlite"]] = {}
     samples: Within | None = None  # a table of prompts, in the A1111 family's own format
     workflows: Within | None = None  # where the creator's files of this name are shown
 

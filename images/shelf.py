@@ -86,9 +86,9 @@ class Shelf:
             return self._older(slug, version, digest)
         if version and layers[-1].recipe.version != version:
             return self._older(slug, version)
-        if version and digest and not any(layer.recipe.unfinished for layer in layers):
-            if layers[-1].signature != digest:  # under the same name, and nobody published it
-                return self._older(slug, version, digest)
+        settled = version and digest and not any(layer.recipe.unfinished for layer in layers)
+        if settled and layers[-1].signature != digest:  # nobody has published that
+            return self._older(slug, version, digest)
         if not all((layer.place / INSTALLED).exists() for layer in layers):
             return None
         if not all(self.store.has(model) for layer in layers for model in layer.models):

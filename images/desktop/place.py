@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ STREAM = RUN / "stream.sock"
 # The session's own part of it: some programs want theirs to belong to nobody else.
 OWN = RUN / "own"
 BUS = OWN / "bus"
+NOTES = (
+    OWN / "notes.jsonl"
+)  # what the setup's program has to say to the person, {"en", "zh"} a line
 # Whether there is Chinese input here; a desktop without it types what the keyboard says.
 PINYIN = shutil.which("dbus-daemon") is not None and all(
     Path("/usr/share", part).exists() for part in ("fcitx5/addon/rime.conf", "rime-data/build")
@@ -72,6 +76,7 @@ def environment(**more: str) -> dict[str, str]:
         "XMODIFIERS": "@im=fcitx",
     }
     return kept | {
+        "DESK_NOTES": str(NOTES),
         "DISPLAY": DISPLAY,
         "XAUTHORITY": str(RUN / "xauth"),
         "XDG_RUNTIME_DIR": str(OWN),
@@ -134,7 +139,7 @@ def about() -> list[dict[str, Any]]:
         try:
             import tomllib
 
-            found.append(tomllib.loads(Path(folder, "setup.toml").read_text()))
+            found.append(tomllib.loads(Path(folder, "setup.toml").read_text("utf-8-sig")))
         except (ImportError, OSError, ValueError):
             found.append({})
     return found
@@ -155,16 +160,18 @@ def lay_out_models() -> None:
 def furnish_home() -> None:
     """First files of a new home, and the folders for models and pictures; never over what is."""
     for folder in ("Outputs", *(f"Models/{kind}" for kind in KINDS.values())):
-        (HOME / folder).mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError, NotADirectoryError):  # whoever needs it puts that aside
+            (HOME / folder).mkdir(parents=True, exist_ok=True)
     for source, target in [
         ("lxterminal.conf", ".config/lxterminal/lxterminal.conf"),
         ("pcmanfm.conf", ".config/pcmanfm/default/pcmanfm.conf"),
         ("libfm.conf", ".config/libfm/libfm.conf"),
         ("bashrc", ".bashrc"),
     ]:
-        if not (HOME / target).exists():
-            (HOME / target).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(HERE / source, HOME / target)
+        with suppress(FileExistsError, NotADirectoryError, PermissionError):
+            if not (HOME / target).exists():
+                (HOME / target).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(HERE / source, HOME / target)
 
 
 def start_streamer() -> int:

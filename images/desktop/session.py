@@ -17,11 +17,11 @@ import place
 
 def prepare() -> bool:
     """The home's first files, and whatever the setup wants done before anything starts."""
-    try:
-        place.furnish_home()
-        place.lay_out_models()
-    except OSError as error:  # a full disk is emptied from inside the desktop
-        place.say(f"the home could not be furnished: {error}")
+    for step in (place.lay_out_models, place.furnish_home):
+        try:
+            step()
+        except OSError as error:  # a full disk is emptied from inside the desktop
+            place.say(f"the home could not be furnished: {error}")
     script = place.SETUP / "prepare"
     if not os.access(script, os.X_OK):
         return True

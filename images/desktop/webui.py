@@ -14,7 +14,7 @@ import sys
 import time
 from contextlib import suppress
 
-from place import HOME, OWN, SETUP, say
+from place import HOME, NOTES, OWN, SETUP, say
 from programs import FIRST_PAUSE_S, longer, spawn
 
 START = SETUP / "start"
@@ -24,6 +24,7 @@ LARGEST_LOG = 512 * 1024  # bytes; then it becomes the old one
 TAIL = 4096  # bytes
 TAIL_LINES = 10
 TELL_EVERY_S = 2.0  # at most, of mere words
+MOST_NOTES, LONGEST_NOTE = 8, 600  # of the program's own; characters
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -38,7 +39,9 @@ class Log:
         with suppress(OSError):
             if LOG.exists() and LOG.stat().st_size > LARGEST_LOG:
                 LOG.replace(OLD_LOG)
-            with LOG.open("ab") as file:
+            # Of a pipe in its place nobody would read; waiting for that would stop everything.
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+            with os.fdopen(os.open(LOG, flags, 0o666), "ab") as file:
                 file.write(said)
 
     def mark(self, words: str) -> None:
@@ -86,7 +89,9 @@ class News:
         self.fell.clear()
 
     def tell(self) -> None:
-        said = json.dumps({"apps": self.apps, "ended": self.end, "last": self.log.tail()})
+        said = json.dumps(
+            {"apps": self.apps, "ended": self.end, "last": self.log.tail(), "notes": notes()}
+        )
         self._told_at = time.monotonic()
         if said == self._told:
             return
@@ -95,6 +100,20 @@ class News:
             draft.write_text(f"heard({said});\n")
             draft.rename(OWN / "news.js")
             self._told = said
+
+
+def notes() -> list[dict[str, str]]:
+    """The latest that the setup's program has for the person, in both languages."""
+    found: list[dict[str, str]] = []
+    with suppress(OSError), NOTES.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4 * MOST_NOTES * LONGEST_NOTE))
+        for line in file.read().splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                said = json.loads(line)
+                note = {language: str(said[language])[:LONGEST_NOTE] for language in ("en", "zh")}
+                if note not in found:
+                    found.append(note)
+    return found[-MOST_NOTES:]
 
 
 async def keep(news: News) -> None:

@@ -15,12 +15,15 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import own_files
+
 HOME = Path(os.environ["HOME"])
 SETUP = Path(os.environ["DESK_SETUP"])
 SHARED = Path(os.environ.get("DESK_MODELS", HOME / "no-shared-models"))
 ROOT = HOME / "InvokeAI"
 PORT = 9090
 UP_WITHIN_S = 600.0
+DEEPEST, MOST = 6, 2000  # folders below Models, and models in them
 SETTINGS = """\
 # Written once, yours from now on. https://invoke-ai.github.io/InvokeAI/configuration/
 schema_version: 4.0.2
@@ -32,19 +35,21 @@ outputs_dir: {outputs}
 
 def furnish() -> None:
     """Its folder, and the shared models under names that stay when the setup moves on."""
-    ROOT.mkdir(exist_ok=True)
     settings = ROOT / "invokeai.yaml"
+    own_files.check(settings, "yaml")
+    own_files.check(ROOT / "databases" / "invokeai.db", "sqlite")
     if not settings.exists():
         draft = settings.with_suffix(".new")
         draft.write_text(SETTINGS.format(port=PORT, outputs=HOME / "Outputs" / "InvokeAI"))
         draft.rename(settings)
     links = ROOT / "shared"
-    links.mkdir(exist_ok=True)
+    own_files.make_folder(links)
     for old in links.iterdir():
         if old.is_symlink():
             old.unlink()
     for model in shared():
-        (links / model.name).symlink_to(model)
+        if not os.path.lexists(links / model.name):
+            (links / model.name).symlink_to(model)
 
 
 def shared() -> list[Path]:
@@ -55,11 +60,30 @@ def shared() -> list[Path]:
 
 def own() -> list[Path]:
     """The person's: safetensors, and folders as diffusers writes them. Never a pickle."""
-    found = []
-    for path in sorted((HOME / "Models").glob("*/*")):
-        if path.suffix == ".safetensors" or (path / "model_index.json").is_file():
-            found.append(path)
-    return found
+    found: list[Path] = []
+    for folder, names, files in os.walk(HOME / "Models"):
+        here, depth = Path(folder), len(Path(folder).relative_to(HOME / "Models").parts)
+        if depth and "model_index.json" in files:
+            found.append(here)
+            names.clear()
+            continue
+        names[:] = [name for name in names if not name.startswith(".")] if depth < DEEPEST else []
+        found += [
+            here / name
+            for name in files
+            if depth and name.lower().endswith(".safetensors") and not name.startswith(".")
+        ]
+    return sorted(path for path in found if _is_text(path))[:MOST]
+
+
+def _is_text(path: Path) -> bool:
+    """InvokeAI is told of it in UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        print(f"{path.name!a} was not taken: rename it first", flush=True)  # noqa: T201
+        return False
+    return path.exists()
 
 
 def ask(path: str, *, method: str = "GET", body: bytes | None = None) -> object:
@@ -120,7 +144,10 @@ def beside(work: object) -> None:
 
 
 def main() -> None:
-    furnish()
+    try:
+        furnish()
+    except OSError as error:  # a full disk, say: it may start all the same
+        print(f"left as it is: {error}", flush=True)  # noqa: T201
     beside(show_models)
     os.environ.update(
         HF_HUB_OFFLINE="1",

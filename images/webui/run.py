@@ -3,7 +3,8 @@
 The source is read-only and the same for everybody. What belongs to one person lies in
 ~/.webui/<setup>: the WebUI's settings and caches, and links to the models (shared ones, and those
 in ~/Models), to the extensions, and to ~/Outputs. What the person changed stays changed: a default
-is only written where the file still says what we wrote there last.
+is only written where the file still says what we wrote there last. Nothing of theirs keeps it from
+starting: what it could not read is put aside (own_files), what cannot be furnished is left.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import csv
 import io
 import json
 import os
-import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from own_files import check, make_folder
 
 HOME = Path(os.environ["HOME"])
 SETUP = Path(os.environ["DESK_SETUP"])
@@ -48,7 +50,7 @@ def told(folder: Path) -> dict[str, Any]:
     import tomllib
 
     with suppress(OSError):
-        return tomllib.loads((folder / "setup.toml").read_text(encoding="utf-8"))
+        return tomllib.loads((folder / "setup.toml").read_text(encoding="utf-8-sig"))
     return {}
 
 
@@ -63,22 +65,29 @@ class Data:
 
     def furnish(self) -> None:
         for folder in (self.folder, self.outputs):
-            folder.mkdir(parents=True, exist_ok=True)
+            attempt(make_folder, folder)
         for kind, place in self.launch.get("models", {}).items():
-            folder = self.folder / place
-            folder.mkdir(parents=True, exist_ok=True)
-            link(folder / "shared", SHARED_MODELS / KINDS[kind])
-            link(folder / "own", HOME / "Models" / KINDS[kind])
+            attempt(link, self.folder / place / "shared", SHARED_MODELS / KINDS[kind])
+            attempt(link, self.folder / place / "own", HOME / "Models" / KINDS[kind])
         if place := self.launch.get("outputs"):
-            link(self.folder / place, self.outputs)
+            attempt(link, self.folder / place, self.outputs)
         if place := self.launch.get("extensions"):
-            link_all(self.folder / place, extensions())
+            attempt(link_all, self.folder / place, extensions())
         if (place := self.launch.get("workflows")) and CREATOR:
             creator = str(self.layer.get("creator") or "creator").replace("/", "-")
-            link(self.folder / place / creator, Path(CREATOR, "workflows"))
-        self.write_defaults()
+            attempt(link, self.folder / place / creator, Path(CREATOR, "workflows"))
+        for place, kind in self.own_files().items():
+            check(self.folder / place, kind)
+        attempt(self.write_defaults)
         if place := self.launch.get("samples"):
-            self.write_samples(self.folder / place)
+            attempt(self.write_samples, self.folder / place)
+
+    def own_files(self) -> dict[str, str]:
+        """The person's, which it reads at every start, and what each has to be."""
+        found = {GIVEN: "json"} | dict.fromkeys(self.launch.get("defaults", {}), "json")
+        if place := self.launch.get("samples"):
+            found[place] = "csv"
+        return found | self.launch.get("own_files", {})
 
     def write_defaults(self) -> None:
         """The setup's settings into the WebUI's own files, wherever nobody said otherwise."""
@@ -86,7 +95,8 @@ class Data:
         given = read_json(self.folder / GIVEN)
         for name, keys in self.launch.get("defaults", {}).items():
             file = self.folder / name
-            there, ours = read_json(file), given.get(name, {})
+            there, ours = read_json(file), given.get(name)
+            ours = ours if isinstance(ours, dict) else {}
             for key, setting in keys.items():
                 if setting not in settings:
                     continue
@@ -137,6 +147,14 @@ class Data:
         os.execv(command[0], command)  # noqa: S606 - a fixed program, no shell
 
 
+def attempt(step: Callable[..., None], *about: Any) -> None:
+    """A full disk, or something in the way: the WebUI is started all the same."""
+    try:
+        step(*about)
+    except (OSError, ValueError, csv.Error) as error:
+        print(f"left as it is: {error}", flush=True)  # noqa: T201
+
+
 def extensions() -> list[Path]:
     """Of the setup and of the creator, each by its name."""
     roots = [SETUP, *([Path(CREATOR)] if CREATOR else [])]
@@ -145,7 +163,7 @@ def extensions() -> list[Path]:
 
 def link(place: Path, target: Path) -> None:
     """What we once linked there may be something else now; what somebody put there stays."""
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(place.parent)
     if place.is_symlink():
         place.unlink()
     if target.is_dir() and not place.exists():
@@ -153,7 +171,7 @@ def link(place: Path, target: Path) -> None:
 
 
 def link_all(folder: Path, targets: Iterable[Path]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for place in folder.iterdir():
         # Ours lead out of the home: of this version, or of one that is gone.
         if place.is_symlink() and not place.readlink().is_relative_to(HOME):
@@ -163,23 +181,26 @@ def link_all(folder: Path, targets: Iterable[Path]) -> None:
 
 
 def read_json(file: Path) -> dict[str, Any]:
+    """Of a file that was checked."""
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return {}
-    except ValueError:
-        # The WebUI would stop at it as well; it is kept, and begun anew.
-        shutil.move(file, file.with_name(file.name + ".broken"))
         return {}
     return said if isinstance(said, dict) else {}
 
 
 def write_json(file: Path, said: dict[str, Any]) -> None:
-    replace(file, json.dumps(said, indent=4, ensure_ascii=False), encoding="utf-8")
+    try:
+        text = json.dumps(said, indent=4, ensure_ascii=False)
+        text.encode()
+    except UnicodeEncodeError:  # half a character, cut off by whoever wrote it
+        text = json.dumps(said, indent=4)
+    replace(file, text, encoding="utf-8")
 
 
 def replace(file: Path, text: str, encoding: str) -> None:
-    """Whole or not at all."""
+    """Whole or not at all; of a link, what it leads to."""
+    file = Path(os.path.realpath(file))
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(file.name + ".new")
     draft.write_text(text, encoding=encoding, newline="")

@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from portal.accounts.admin import ReadOnly
@@ -40,8 +42,12 @@ class PlanAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
 @admin.register(Setup)
 class SetupAdmin(TellsTroubles, ModelAdmin):  # type: ignore[misc]
     list_display: ClassVar[list[str]] = [
-        "slug", "title_en", "version", "creator", "min_vram_mib", "size_mib", "offered", "left_out",
+        "slug", "title_en", "version", "creator", "min_vram_mib", "size_mib", "offered", "file",
     ]  # fmt: skip
+
+    @admin.display(description=_("file"))
+    def file(self, row: Setup) -> str:
+        return gettext("is wrong, left out") if row.left_out else gettext("in order")
 
 
 @admin.register(SetupVersion)

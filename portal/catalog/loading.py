@@ -198,9 +198,7 @@ def _write_setup(slug: str, found: Found, loaded: Loaded) -> None:
         with transaction.atomic():
             columns = _setup_columns(found)
             _upsert(Setup, slug, columns, news)
-            versions.publish(
-                found.place.file, slug, columns=columns, may_change=found.may_change
-            )
+            versions.publish(found.place.file, slug, columns=columns, may_change=found.may_change)
     except DatabaseError as error:  # rather a gap in the schema than a reason to stop
         reason = f"the database does not take it: {str(error).splitlines()[0]}"
         raise SetupError(found.place.file, "", reason) from error

@@ -23,7 +23,7 @@ _NAME = 64 + len(".webp")
 
 
 def read(place: Place, setup: SetupFile) -> dict[str, bytes]:
-    """The pictures that the folder itself has, by name; one that it has not is ours. SetupError."""
+    """The pictures that the folder itself has, by name; the others are ours. SetupError."""
     found = {}
     for key, name in (("cover", setup.cover), ("avatar", setup.avatar)):
         if name is None:
@@ -36,7 +36,9 @@ def read(place: Place, setup: SetupFile) -> dict[str, bytes]:
             raise SetupError(place.file, key, reason) from error
         if data is None:
             if finders.find(f"covers/{name}") is None:  # a page with it could not be made
-                raise SetupError(place.file, key, f"there is no {name!r} beside it, nor among ours")
+                raise SetupError(
+                    place.file, key, f"there is no {name!r} beside it, nor among ours"
+                )
             continue
         if len(data) > LARGEST:
             raise SetupError(place.file, key, f"{name} is larger than {LARGEST} bytes")

@@ -12,7 +12,6 @@ from images.folders import LeftOut, SetupError
 from portal.catalog.errors import CatalogError
 from portal.catalog.models import Setup, Trouble
 
-
 LONGEST = 1000  # characters; what a file says may be of any length
 
 

@@ -156,7 +156,7 @@ def test_a_settings_file_that_cannot_be_read_is_put_aside(runs: Runs, home: Path
     data.mkdir(parents=True)
     (data / "settings.json").write_text("{cut short")
     assert runs.begin().told()["defaults"] == {"width/value": 640, "steps/value": 20}
-    assert (data / "settings.json.broken").read_text() == "{cut short"
+    assert (data / "settings.json.put-aside-1").read_text() == "{cut short"
 
 
 def test_extensions_are_given_checked_and_linked(

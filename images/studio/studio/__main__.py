@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from studio.painter import quiet_environment
@@ -11,6 +12,7 @@ from studio.painter import quiet_environment
 quiet_environment()
 
 import gradio as gr  # noqa: E402 - it reads the environment when it is imported
+import own_files  # noqa: E402
 import uvicorn  # noqa: E402
 from fastapi import FastAPI  # noqa: E402
 
@@ -50,8 +52,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7860)
     options = parser.parse_args()
     places = Places.from_environment()
-    places.outputs.mkdir(parents=True, exist_ok=True)
-    places.cache.mkdir(parents=True, exist_ok=True)
+    for folder in (places.outputs, places.cache):
+        with suppress(OSError):  # a full disk is emptied from inside the desktop
+            own_files.make_folder(folder)
     os.environ.setdefault("GRADIO_TEMP_DIR", str(places.cache))
     studio = Studio.at(places)
     studio.painter.warm_up()

@@ -63,6 +63,6 @@ def creator(places: Places) -> Creator:
 def _said(folder: Path | None) -> dict[str, Any]:
     """Checked when the catalogue was loaded; empty where there is none."""
     try:
-        return tomllib.loads((folder / "setup.toml").read_text("utf-8")) if folder else {}
+        return tomllib.loads((folder / "setup.toml").read_text("utf-8-sig")) if folder else {}
     except (OSError, ValueError):
         return {}

@@ -1,8 +1,8 @@
 """Everything the database needs before the platform runs, in one start of Django.
 
-A plans file that is wrong is an error, and changes nothing. On a cluster that ends the upgrade, and
-what runs there runs on. `./dev up` has nothing that runs on: with --as-it-was the platform comes up
-with what was loaded last, if there is anything, and says so.
+A plans file that is wrong is an error, and changes nothing. On a cluster that ends the upgrade,
+and what runs there runs on. `./dev up` has nothing that runs on: with --as-it-was the platform
+comes up with what was loaded last, if there is anything, and says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from django.db import connections
 from portal.catalog import offers, troubles
 from portal.management.commands.load_catalog import NotLoaded
 
-AS_IT_WAS = "left out: so nothing of the catalogue was loaded; plans, prices and setups are as they were"
+AS_IT_WAS = (
+    "left out: so nothing of the catalogue was loaded; plans, prices and setups are as they were"
+)
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+../webui/own_files.py
