@@ -1,9 +1,14 @@
-"""Which models there are to paint with. Reads names alone, so it is quick and harmless."""
+"""Which models there are to paint with, in folders within folders as well.
+
+Reads names alone, so it is quick and harmless; and no further than anybody sorts their models.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from studio.places import Places
@@ -11,6 +16,8 @@ from studio.places import Places
 # Formats that can run a program of whoever made them when they are opened.
 PICKLES = {".ckpt", ".pt", ".pth", ".bin"}
 PRACTICE = "practice"
+DEEPEST = 6  # folders below the one for models
+MOST = 20_000  # names looked at in each place
 
 
 @dataclass(frozen=True)
@@ -18,10 +25,7 @@ class Model:
     path: Path
     kind: str  # "folder" as diffusers writes them, or "file" (.safetensors)
     own: bool  # on the person's own disk
-
-    @property
-    def name(self) -> str:
-        return self.path.stem if self.kind == "file" else self.path.name
+    name: str  # with the folders that it lies in, as in "SDXL/mist"
 
     @property
     def practice(self) -> bool:
@@ -45,23 +49,64 @@ def find(places: Places) -> Found:
         (places.models / "checkpoints", False),
         (places.setup / "models" / "checkpoints", False),
     ):
-        for path in _sorted(folder):
+        found = sorted(_within(folder), key=lambda path: _order(path, folder))
+        for path in found:
+            inside = path.relative_to(folder)
             if path.suffix.lower() in PICKLES:
                 refused.append(path)
-            elif (path / "model_index.json").is_file():
-                models.append(Model(path, "folder", own))
-            elif path.suffix.lower() == ".safetensors" and path.is_file():
-                models.append(Model(path, "file", own))
+            elif path.is_dir():
+                models.append(Model(path, "folder", own, shown(inside)))
+            else:
+                models.append(Model(path, "file", own, shown(inside.with_suffix(""))))
     return Found(tuple(_once(models)), tuple(refused))
 
 
-def _sorted(folder: Path) -> list[Path]:
+def _within(folder: Path) -> Iterator[Path]:
+    """Every model and pickle. A folder that is a model, or named like a pickle, is not entered."""
+    seen, looked_at, left = set(), 0, [(folder, 0)]
+    while left and looked_at < MOST:
+        here, depth = left.pop(0)
+        try:
+            about = here.stat()
+            inside = sorted(islice(os.scandir(here), MOST - looked_at), key=lambda one: one.name)
+        except OSError:
+            continue
+        if (about.st_dev, about.st_ino) in seen:  # a link that leads back
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        looked_at += len(inside)
+        for one in inside:
+            path = Path(one.path)
+            # Hidden ones are on their way in, or what another system noted beside the real file.
+            if one.name.startswith("."):
+                continue
+            if path.suffix.lower() in PICKLES:
+                yield path
+            elif _is(path, "folder"):
+                if _is(path / "model_index.json", "file"):
+                    yield path
+                elif depth < DEEPEST:
+                    left.append((path, depth + 1))
+            elif path.suffix.lower() == ".safetensors" and _is(path, "file"):
+                yield path
+
+
+def _is(path: Path, kind: str) -> bool:
     try:
-        # Hidden ones are on their way in, or what another system noted beside the real file.
-        shown = (path for path in folder.iterdir() if not path.name.startswith("."))
-        return sorted(shown, key=lambda path: path.name.lower())
-    except OSError:
-        return []
+        return path.is_dir() if kind == "folder" else path.is_file()
+    except OSError:  # nobody may look there
+        return False
+
+
+def _order(path: Path, folder: Path) -> tuple[list[str], str]:
+    """As a file manager shows them, whatever the case; never twice in another order."""
+    inside = path.relative_to(folder)
+    return [part.lower() for part in inside.parts], str(inside)
+
+
+def shown(inside: Path) -> str:
+    """To be read and chosen by: of a name that is no UTF-8, each such byte as \\xd3."""
+    return os.fsencode(inside).decode(errors="backslashreplace")
 
 
 def _once(models: Iterable[Model]) -> list[Model]:

@@ -127,7 +127,8 @@ def latest(folder: Path, count: int) -> list[Path]:
     found: list[tuple[int, Path]] = []
     with suppress(OSError):
         for path in folder.rglob("*.png"):
-            with suppress(OSError):
+            with suppress(OSError, UnicodeEncodeError):
+                str(path).encode()  # a page can say no other names
                 if not path.name.startswith(".") and (about := path.stat()).st_size:
                     found.append((about.st_mtime_ns, path))
     return [path for _when, path in sorted(found, reverse=True)[:count]]

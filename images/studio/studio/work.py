@@ -64,7 +64,7 @@ class Studio:
         elif all(model.practice for model in found.models):
             lines.append(words.said("only_practice", language))
         if found.refused:
-            names = ", ".join(path.name for path in found.refused)
+            names = ", ".join(models.shown(Path(path.name)) for path in found.refused)
             lines.append(words.said("refused", language, names=names))
         return "\n\n".join(lines)
 

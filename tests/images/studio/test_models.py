@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
 from studio import models
 from studio.places import Places
 
 
 def a_file(folder: Path, name: str) -> Path:
     path = folder / "checkpoints" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"weights")
     return path
 
@@ -91,3 +94,81 @@ def test_ones_own_practice_is_a_model_like_others(places: Places) -> None:
     a_file(places.own_models, "practice.safetensors")
     [found] = models.find(places).models
     assert not found.practice
+
+
+def test_models_in_folders_are_there_with_their_folder_s_name(places: Places) -> None:
+    for name in (
+        "SDXL/mist.safetensors",
+        "sd15/mist.SafeTensors",
+        "sd15/人像/夜.safetensors",
+        "b.safetensors",
+        "SDXL/old.ckpt",
+        "SDXL/.hidden/x.safetensors",
+        "SDXL/notes.txt",
+    ):
+        a_file(places.own_models, name)
+    whole = a_folder(places.own_models, "diffusers/whole")
+    (whole / "unet").mkdir()
+    (whole / "unet" / "part.safetensors").write_bytes(b"")
+    a_file(places.models, "SDXL/mist.safetensors")
+    a_folder(places.setup / "models", "practice")
+    found = models.find(places)
+    assert [model.name for model in found.models] == [
+        "b",
+        "diffusers/whole",
+        "sd15/mist",
+        "sd15/人像/夜",
+        "SDXL/mist",
+        "practice",
+    ]
+    assert [path.name for path in found.refused] == ["old.ckpt"]
+    one, other = found.named("SDXL/mist"), found.named("sd15/mist")
+    assert one and other and one.path != other.path and one.own
+
+
+def test_links_that_lead_back_and_bottomless_folders_end(places: Places) -> None:
+    a_file(places.own_models, "mist.safetensors")
+    (places.own_models / "checkpoints" / "again").symlink_to(places.own_models / "checkpoints")
+    (places.own_models / "checkpoints" / "up").symlink_to(places.home)
+    (places.own_models / "checkpoints" / "self").symlink_to("self")
+    a_file(places.own_models, "/".join("abcdef") + "/deep.safetensors")
+    a_file(places.own_models, "/".join("abcdefg") + "/too-deep.safetensors")
+    names = [model.name for model in models.find(places).models]
+    assert names == ["a/b/c/d/e/f/deep", "mist"]
+
+
+def test_so_many_names_that_nobody_would_choose_end(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(models, "MOST", 40)
+    for number in range(30):
+        a_file(places.own_models, f"{number:02}/mist.safetensors")
+    assert len(models.find(places).models) == 10, "thirty folders, and ten of those within"
+    a_file(places.models, "shared.safetensors")
+    assert models.find(places).named("shared")
+
+
+def test_names_that_are_no_utf_8_are_shown_and_told_apart(places: Places) -> None:
+    for name in ("雨", "鱼"):
+        a_file(places.own_models, os.fsdecode(name.encode("gbk")) + ".safetensors")
+    found = models.find(places)
+    assert [model.name for model in found.models] == [r"\xd3\xe3", r"\xd3\xea"]
+    for model in found.models:
+        model.name.encode()
+        assert found.named(model.name) == model
+
+
+def test_what_nobody_may_look_into_is_passed_over(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = a_file(places.own_models, "shut/mist.safetensors").parent
+    a_file(places.own_models, "open/mist.safetensors")
+    scandir = os.scandir
+
+    def as_somebody(path: Path) -> object:
+        if path == shut:
+            raise PermissionError(13, "Permission denied")  # root may look everywhere
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", as_somebody)
+    assert [model.name for model in models.find(places).models] == ["open/mist"]

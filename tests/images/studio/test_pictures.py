@@ -191,3 +191,9 @@ def test_other_text_in_a_picture_does_no_harm(tmp_path: Path) -> None:
     about.add_text("parameters", "workflow: {}")
     a_picture().save(tmp_path / "other.png", pnginfo=about)
     assert pictures.made_of(tmp_path / "other.png") is None
+
+
+def test_a_picture_whose_name_is_no_utf_8_breaks_no_page(tmp_path: Path) -> None:
+    for name in (b"\xd3\xea.png", b"rain.png"):
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    assert [path.name for path in pictures.latest(tmp_path, 5)] == ["rain.png"]
