@@ -12,9 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from images import folders
 from portal.supervisor import exposure, identity
 from portal.supervisor.person import Person
 from tests.running import Platform, eventually
+
+RAIN = """extends = "studio"
+title = { en = "Rain", zh = "雨" }
+summary = { en = "Rain.", zh = "雨。" }
+creator = "某人"
+version = "0.1-dev"
+licence = "CC0-1.0"
+min_vram_mib = 0
+cover = "blank.webp"
+"""
 
 
 def test_it_never_signals_a_stranger_who_got_the_same_pid() -> None:
@@ -96,3 +107,22 @@ def test_it_takes_over_what_a_killed_supervisor_left(quiet: Platform) -> None:
     assert quiet.status()["running"]
     assert not set(old.values()) & set(quiet.pids().values())
     assert not [pid for pid in old.values() if identity.of(pid)]
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(300)
+def test_one_creator_s_mistake_is_told_and_stops_nobody(quiet: Platform) -> None:
+    own = quiet.data / "own"
+    for slug in ("rain", "snow"):
+        (own / slug).mkdir(parents=True)
+    (own / "rain" / "setup.toml").write_bytes(f"\ufeff{RAIN}".replace("\n", "\r\n").encode())
+    (own / "snow" / "setup.toml").write_bytes(RAIN.encode("utf-16"))
+    quiet.settings[folders.SETTING] = str(own)
+    for _again in range(2):  # it is told as long as it is so
+        done = quiet.supervisor("up", "--detach")
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{quiet.logs()}"
+        told = [line for line in done.stdout.splitlines() if line.startswith("left out: ")]
+        assert len(told) == 1 and f"{own / 'snow' / 'setup.toml'}: not valid TOML" in told[0]
+        assert quiet.call("GET", "/setups/rain/").status == 200
+        assert quiet.call("GET", "/setups/snow/").status == 404
+        quiet.down()
