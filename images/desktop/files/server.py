@@ -13,28 +13,33 @@ its owner: nothing that could run is ever shown, only handed out as a download.
 from __future__ import annotations
 
 import argparse
-import json
 import mimetypes
 import os
 import socket
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from typing import IO, Any
+from urllib.parse import parse_qs, quote
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import home
+import names
+import ranges
+import settings
+import zips
+from connection import Connection
 from home import Refused
+from uploads import Upload
 
 PAGE = Path(__file__).resolve().parent / "page"
 QUIET_S = 300.0  # then one that is alone ends
-BODY_MOST = 1 << 20  # of a JSON question
 PIECE_MOST = 64 << 20  # of an upload
 CHUNK = 1 << 18
 # Shown in the browser; everything else is handed out as a file.
@@ -48,48 +53,13 @@ OURS = {
 }
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection; the paths of `api` are called by their names."""
+class Handler(Connection):
+    """What the page asks for."""
 
-    protocol_version = "HTTP/1.1"
     server: Server
-    timeout = 120
 
-    def do_GET(self) -> None:
-        self._answer("get")
-
-    def do_HEAD(self) -> None:
-        self._answer("get")
-
-    def do_POST(self) -> None:
-        self._answer("post")
-
-    def do_PUT(self) -> None:
-        self._answer("put")
-
-    def _answer(self, verb: str) -> None:
-        self.server.asked()
-        parts = urlsplit(self.path)
-        self.query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-        name = unquote(parts.path).strip("/")
-        try:
-            if name.startswith("api/"):
-                known = getattr(self, f"{verb}_{name.removeprefix('api/')}", None)
-                if known is None:
-                    raise Refused(HTTPStatus.NOT_FOUND, "unknown", name)
-                known()
-            elif verb == "get":
-                self._page(name or "index.html")
-            else:
-                raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "unknown", name)
-        except Refused as no:
-            self._json({"error": no.code, "detail": no.detail}, status=no.status)
-        except (BrokenPipeError, ConnectionResetError, TimeoutError):
-            self.close_connection = True
-        except OSError as error:
-            no = home.worded(error)
-            with suppress(OSError):
-                self._json({"error": no.code, "detail": no.detail}, status=no.status)
+    def asked(self) -> AbstractContextManager[None]:
+        return self.server.asked()
 
     # --- Looking --------------------------------------------------------------------------------
 
@@ -97,74 +67,103 @@ class Handler(BaseHTTPRequestHandler):
         self._json(home.listing(self.query.get("path", ""), hidden="hidden" in self.query))
 
     def get_pictures(self) -> None:
-        self._json(home.pictures(int(self.query.get("from", "0")), 60))
+        self._json(home.pictures(max(0, int(self.query.get("from", "0"))), 60))
 
     def get_about(self) -> None:
         """What a picture says of how it was made."""
-        self._json({"text": home.parameters(self.query.get("path", ""))})
+        self._json({"text": settings.of(self.query.get("path", ""))})
 
     def get_file(self) -> None:
         path = home.inside(self.query.get("path", ""))
         with home.opened(path) as file:
             about = os.fstat(file.fileno())
-            kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            shown = kind in SHOWN and "download" not in self.query
-            etag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
-            if self.headers.get("If-None-Match") == etag:
-                self._head(HTTPStatus.NOT_MODIFIED, {"ETag": etag, "Content-Length": "0"})
+            valid = ranges.Validators.of(about, time.time())
+            no = ranges.refusal(self.headers, valid)
+            if no == HTTPStatus.NOT_MODIFIED:
+                self._head(no, valid.headers())
                 return
-            begin, end = _range(self.headers.get("Range", ""), about.st_size)
-            whole = (begin, end) == (0, about.st_size)
-            how = "inline" if shown else "attachment"
-            headers = {
-                "Content-Type": kind if shown else "application/octet-stream",
-                "Content-Length": str(end - begin),
-                "Content-Disposition": f"{how}; filename*=UTF-8''{quote(path.name, safe='')}",
-                "Content-Security-Policy": "sandbox; default-src 'none'",
-                "Accept-Ranges": "bytes",
-                "Cache-Control": "private, no-cache",
-                "ETag": etag,
-            }
-            if not whole:
-                headers["Content-Range"] = f"bytes {begin}-{end - 1}/{about.st_size}"
-            self._head(HTTPStatus.OK if whole else HTTPStatus.PARTIAL_CONTENT, headers)
-            if self.command == "HEAD":
-                return
-            file.seek(begin)
-            left = end - begin
-            while left and (piece := file.read(min(CHUNK, left))):
-                self.wfile.write(piece)
-                left -= len(piece)
-            if left:  # it became shorter meanwhile: a cut connection says so
-                self.close_connection = True
+            if no is not None:
+                raise Refused(no, "changed")
+            begin, end = 0, about.st_size
+            headers = self._kind(path.name) | valid.headers() | {"Accept-Ranges": "bytes"}
+            status = HTTPStatus.OK
+            if self.command == "GET":  # of a HEAD a range has no meaning
+                try:
+                    part = ranges.part(self.headers, valid, about.st_size)
+                except ranges.Unsatisfiable:
+                    self._json(
+                        {"error": "range", "detail": ""},
+                        status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
+                        headers={"Content-Range": f"bytes */{about.st_size}"},
+                    )
+                    return
+                if part is not None:
+                    begin, end = part
+                    status = HTTPStatus.PARTIAL_CONTENT
+                    headers["Content-Range"] = f"bytes {begin}-{end - 1}/{about.st_size}"
+            self._head(status, headers | {"Content-Length": str(end - begin)})
+            if self.command == "GET":
+                self._send(file, about, begin, end)
+
+    def _kind(self, name: str) -> dict[str, str]:
+        """How the browser is to take it: shown, or handed out."""
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        shown = kind in SHOWN and "download" not in self.query
+        how = "inline" if shown else "attachment"
+        called = quote(names.readable(name), safe="")
+        return {
+            "Content-Type": kind if shown else "application/octet-stream",
+            "Content-Disposition": f"{how}; filename*=UTF-8''{called}",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "Cache-Control": "private, no-cache",
+        }
+
+    def _send(self, file: IO[bytes], about: os.stat_result, begin: int, end: int) -> None:
+        """Changed: it was written to meanwhile. Then the last bytes stay here, so that whoever
+        gets the rest knows that it is not whole."""
+        file.seek(begin)
+        left = end - begin
+        while left:
+            piece = file.read(min(CHUNK, left))
+            left -= len(piece)
+            if not left or not piece:
+                home.unchanged(file, about)
+            if not piece:
+                raise home.Changed
+            self.wfile.write(piece)
 
     # --- Changing -------------------------------------------------------------------------------
 
     def put_upload(self) -> None:
-        """A piece of a file: `path`, `offset`, `size` of it all. Answers how much is there."""
-        length = int(self.headers.get("Content-Length", "0"))
+        """A piece of a file, and how much is there then; see `uploads` for what it says."""
+        length = self._body.length()
         if length > PIECE_MOST:
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "piece", str(PIECE_MOST))
-        upload = home.Upload(self.query.get("path", ""), int(self.query.get("size", "-1")))
-        try:
-            there = upload.take(int(self.query.get("offset", "0")), self.rfile, length)
-        except BaseException:
-            self.close_connection = True  # the rest of the body is still on its way
-            raise
+        upload = self._upload()
+        there = upload.take(
+            self._body,
+            int(self.query.get("offset", "0")),
+            self.query.get("before", ""),
+            self.query.get("digest", ""),
+            fresh="fresh" in self.query,
+        )
         self._json({"there": there, "done": there == upload.size})
 
     def get_upload(self) -> None:
         """How much of an upload that was cut short is there already."""
-        upload = home.Upload(self.query.get("path", ""), int(self.query.get("size", "-1")))
-        self._json({"there": upload.there()})
+        self._json(self._upload().there())
+
+    def _upload(self) -> Upload:
+        said = self.query
+        return Upload(said.get("path", ""), int(said.get("size", "-1")), said.get("key", ""))
 
     def post_folder(self) -> None:
-        home.make_folder(str(self._said()["path"]))
+        home.make_folder(str(self._said().get("path", "")))
         self._json({})
 
     def post_rename(self) -> None:
         said = self._said()
-        home.rename(str(said["path"]), str(said["name"]))
+        home.rename(str(said.get("path", "")), str(said.get("name", "")))
         self._json({})
 
     def post_delete(self) -> None:
@@ -172,27 +171,33 @@ class Handler(BaseHTTPRequestHandler):
             home.delete(path)
         self._json({})
 
+    def post_zippable(self) -> None:
+        """Whether all of `paths` can be had; a download that fails says so only by breaking."""
+        zips.check([home.inside(path) for path in _paths(self._said())])
+        self._json({})
+
     def post_zip(self) -> None:
         """A form with `path` once or more; streamed, so its length is not known before."""
-        body = self.rfile.read(self._length()).decode()
-        paths = [home.inside(path) for path in parse_qs(body).get("path", [])]
+        body = parse_qs(self._read().decode(), errors="surrogateescape")
+        paths = [home.inside(path) for path in body.get("path", [])]
         if not paths:
             raise Refused(HTTPStatus.BAD_REQUEST, "nothing")
-        name = f"{paths[0].name if len(paths) == 1 else 'files'}.zip"
+        zips.check(paths)
+        name = f"{names.readable(paths[0].name) if len(paths) == 1 else 'files'}.zip"
+        chunked = self.request_version == "HTTP/1.1"
         self._head(
             HTTPStatus.OK,
             {
                 "Content-Type": "application/zip",
                 "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
-                "Connection": "close",
-            },
+            }
+            | ({"Transfer-Encoding": "chunked"} if chunked else {"Connection": "close"}),
         )
-        self.close_connection = True
-        home.zip_to(self.wfile, paths)
+        zips.write(zips.Chunked(self.wfile, chunked=chunked), paths)
 
-    # --- Answers --------------------------------------------------------------------------------
+    # --- The page -------------------------------------------------------------------------------
 
-    def _page(self, name: str) -> None:
+    def page(self, name: str) -> None:
         path = PAGE / name
         if not path.is_file() or path.resolve().parent != PAGE:
             raise Refused(HTTPStatus.NOT_FOUND, "unknown", name)
@@ -205,49 +210,12 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _json(self, said: Any, *, status: int = HTTPStatus.OK) -> None:
-        body = json.dumps(said, ensure_ascii=False).encode("utf-8", "surrogateescape")
-        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
-        self._head(status, headers | {"Cache-Control": "no-store"})
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def _head(self, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("X-Content-Type-Options", "nosniff")
-        self.send_header("Referrer-Policy", "no-referrer")
-        self.end_headers()
-
-    def _length(self) -> int:
-        length = int(self.headers.get("Content-Length", "0"))
-        if length > BODY_MOST:
-            self.close_connection = True
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body")
-        return length
-
-    def _said(self) -> dict[str, Any]:
-        try:
-            said = json.loads(self.rfile.read(self._length()))
-        except ValueError:
-            said = None
-        if not isinstance(said, dict):
-            raise Refused(HTTPStatus.BAD_REQUEST, "body")
-        return said
-
-    def log_message(self, *_: object) -> None:
-        """Names of files are nobody else's business."""
-
-    def address_string(self) -> str:
-        return "gateway"
-
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, *, path: str = "", port: int = 0) -> None:
-        self._asked_s = time.monotonic()
+        self._asked_s, self._busy, self._count = time.monotonic(), 0, threading.Lock()
         if path:
             self.address_family = socket.AF_UNIX
             with suppress(FileNotFoundError):
@@ -260,24 +228,22 @@ class Server(ThreadingHTTPServer):
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = "desk", 0
 
-    def asked(self) -> None:
-        self._asked_s = time.monotonic()
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Around each request: a long download is not quiet."""
+        with self._count:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._count:
+                self._busy -= 1
+            self._asked_s = time.monotonic()
 
     def end_when_quiet(self) -> None:
-        while time.monotonic() - self._asked_s < QUIET_S:
+        while self._busy or time.monotonic() - self._asked_s < QUIET_S:
             time.sleep(1)
         self.shutdown()
-
-
-def _range(text: str, size: int) -> tuple[int, int]:
-    """First byte and the one after the last; everything where nothing sensible is asked for."""
-    if text.startswith("bytes=") and "," not in text:
-        first, _, last = text[6:].partition("-")
-        if first.isdigit() and int(first) < size:
-            return int(first), min(size, int(last) + 1) if last.isdigit() else size
-        if not first and last.isdigit() and int(last):
-            return max(0, size - int(last)), size
-    return 0, size
 
 
 def _paths(said: dict[str, Any]) -> list[str]:
