@@ -2,83 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import io
-import json
 import os
 import socket
-import subprocess
-import sys
-import zipfile
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
-from PIL import Image, PngImagePlugin
 
-from tests.running import ROOT, eventually
-
-SERVER = ROOT / "images" / "desktop" / "files" / "server.py"
-
-
-class Files:
-    """The real server, on a socket file of its own."""
-
-    def __init__(self, place: Path) -> None:
-        self.home, self.socket = place / "home", place / "files.sock"
-        (self.home / "Outputs").mkdir(parents=True)
-        self.child = subprocess.Popen(
-            [sys.executable, SERVER, "--socket", str(self.socket)],
-            env=os.environ | {"HOME": str(self.home)},
-        )
-        eventually(self.socket.exists, what="its socket")
-
-    def ask(
-        self, method: str, path: str, body: bytes | None = None, **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("desk", timeout=10)
-        connection.sock = socket.socket(socket.AF_UNIX)
-        connection.sock.connect(str(self.socket))
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, names)
-        answer = connection.getresponse()
-        found = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
-        connection.close()
-        return found
-
-    def get(self, name: str, **query: str) -> tuple[int, Any]:
-        status, _headers, body = self.ask("GET", f"/api/{name}?{urlencode(query)}")
-        return status, json.loads(body)
-
-    def file(self, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-        return self.ask("GET", f"/api/file?{urlencode({'path': path})}", **headers)
-
-    def post(self, name: str, said: object) -> tuple[int, Any]:
-        status, _headers, body = self.ask("POST", f"/api/{name}", json.dumps(said).encode())
-        return status, json.loads(body)
-
-    def put(self, path: str, offset: int, size: int, piece: bytes) -> tuple[int, Any]:
-        query = urlencode({"path": path, "offset": offset, "size": size})
-        status, _headers, body = self.ask("PUT", f"/api/upload?{query}", piece)
-        return status, json.loads(body)
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Iterator[Files]:
-    files = Files(tmp_path)
-    yield files
-    files.child.kill()
-    files.child.wait()
-
-
-def a_picture(path: Path, text: str = "") -> None:
-    about = PngImagePlugin.PngInfo()
-    if text:
-        about.add_itxt("parameters", text)
-    Image.new("RGB", (8, 8)).save(path, pnginfo=about)
-
+from tests.images.files_server import Files
 
 # --- Looking -------------------------------------------------------------------------------------
 
@@ -103,34 +32,6 @@ def test_pictures_come_newest_first_without_previews(files: Files) -> None:
     _status, said = files.get("pictures")
     assert [one["path"] for one in said["pictures"]] == ["Outputs/new.webp", "Outputs/old.png"]
     assert said["total"] == 2
-
-
-def test_a_picture_says_how_it_was_made(files: Files) -> None:
-    a_picture(files.home / "a.png", "一只猫\nSteps: 8")
-    a_picture(files.home / "b.png")
-    assert files.get("about", path="a.png") == (200, {"text": "一只猫\nSteps: 8"})
-    assert files.get("about", path="b.png") == (200, {"text": ""})
-
-
-@pytest.mark.parametrize(
-    ("asked", "range_", "got"),
-    [
-        ("bytes=0-2", "bytes 0-2/10", b"012"),
-        ("bytes=7-", "bytes 7-9/10", b"789"),
-        ("bytes=-3", "bytes 7-9/10", b"789"),
-        ("bytes=5-99", "bytes 5-9/10", b"56789"),
-    ],
-)
-def test_parts_of_a_file(files: Files, asked: str, range_: str, got: bytes) -> None:
-    (files.home / "digits").write_bytes(b"0123456789")
-    status, headers, body = files.file("digits", Range=asked)
-    assert (status, headers["content-range"], body) == (206, range_, got)
-
-
-def test_what_has_not_changed_is_not_sent_again(files: Files) -> None:
-    (files.home / "a").write_bytes(b"a")
-    _status, headers, _body = files.file("a")
-    assert files.file("a", If_None_Match=headers["etag"])[0] == 304
 
 
 # --- Walls ---------------------------------------------------------------------------------------
@@ -187,27 +88,6 @@ def test_the_page_allows_no_script_but_its_own(files: Files) -> None:
 # --- Changing ------------------------------------------------------------------------------------
 
 
-def test_an_upload_comes_in_pieces_and_goes_on_where_it_was_cut(files: Files) -> None:
-    assert files.put("Models/a.bin", 0, 10, b"01234") == (200, {"there": 5, "done": False})
-    assert not (files.home / "Models" / "a.bin").exists()
-    assert files.get("upload", path="Models/a.bin", size="10") == (200, {"there": 5})
-    assert files.put("Models/a.bin", 0, 10, b"01234")[0] == 409  # that piece is there already
-    assert files.put("Models/a.bin", 5, 10, b"56789") == (200, {"there": 10, "done": True})
-    assert (files.home / "Models" / "a.bin").read_bytes() == b"0123456789"
-    assert files.put("Models/a.bin", 0, 3, b"new")[1]["done"]
-    assert (files.home / "Models" / "a.bin").read_bytes() == b"new"
-
-
-def test_more_than_was_said_is_refused(files: Files) -> None:
-    assert files.put("a", 0, 2, b"123")[0] == 409
-    assert list(files.home.glob("*")) == [files.home / "Outputs"]
-
-
-def test_an_empty_file_can_be_uploaded(files: Files) -> None:
-    assert files.put("empty", 0, 0, b"") == (200, {"there": 0, "done": True})
-    assert (files.home / "empty").read_bytes() == b""
-
-
 def test_folders_names_and_deleting(files: Files) -> None:
     assert files.post("folder", {"path": "a"})[0] == 200
     assert files.post("folder", {"path": "a"}) == (409, {"error": "exists", "detail": "a"})
@@ -222,15 +102,62 @@ def test_folders_names_and_deleting(files: Files) -> None:
     assert files.home.exists()
 
 
-def test_several_come_as_one_zip(files: Files) -> None:
-    (files.home / "Outputs" / "猫.png").write_bytes(b"cat")
-    (files.home / "d" / "deep").mkdir(parents=True)
-    (files.home / "d" / "deep" / "x").write_bytes(b"x")
-    (files.home / "d" / "away").symlink_to("/etc/passwd")
-    form = urlencode([("path", "Outputs/猫.png"), ("path", "d")]).encode()
-    status, headers, body = files.ask("POST", "/api/zip", form)
-    assert (status, headers["content-type"]) == (200, "application/zip")
-    with zipfile.ZipFile(io.BytesIO(body)) as found:
-        assert found.testzip() is None
-        assert sorted(found.namelist()) == ["d/deep/x", "猫.png"]
-        assert found.read("猫.png") == b"cat"
+# --- Refusals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "upload?path=a&size=x&offset=0",
+        "upload?path=a&size=1&offset=x",
+        "upload?path=%00&size=1&offset=0",
+        "upload?path=&size=5&offset=0",
+        "upload?path=a&size=5&offset=3",
+        "nothing",
+        f"upload?path={'a' * 300}&size=9999999&offset=0",
+        f"upload?path={'/a' * 4000}&size=9999999&offset=0",
+    ],
+)
+def test_a_refusal_is_heard_by_who_sends_all_first(files: Files, path: str) -> None:
+    """A browser listens only then; a connection closed before says nothing."""
+    status, _headers, body = files.ask("PUT", f"/api/{path}", b"x" * 9_999_999)
+    assert status in (400, 404, 409), body
+    assert b"error" in body
+    assert files.ask("GET", "/")[0] == 200
+
+
+def test_a_body_too_large_is_refused_and_heard(files: Files) -> None:
+    query = "path=a&size=99999999&offset=0"
+    assert files.ask("PUT", f"/api/upload?{query}", b"x" * 70_000_000)[0] == 413
+    assert files.ask("POST", "/api/delete", b"[" * 5_000_000)[0] == 413
+    assert files.ask("POST", "/api/delete", b"[" * 500_000)[0] == 400
+    assert files.ask("DELETE", "/api/file?path=a", b"x" * 5_000_000)[0] == 404
+    assert files.ask("PATCH", "/", b"x" * 5_000_000)[0] == 405
+
+
+def test_what_is_left_of_a_body_is_not_the_next_request(files: Files) -> None:
+    inner = b"PUT /api/upload?path=smuggled&size=1&offset=0 HTTP/1.1\r\nContent-Length: 1\r\n\r\nx"
+    with socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(10)
+        one.connect(str(files.socket))
+        length = f"Content-Length: {len(inner)}\r\n\r\n".encode()
+        one.sendall(b"GET /api/list?path= HTTP/1.1\r\n" + length + inner)
+        one.sendall(b"GET /api/list?path=none HTTP/1.1\r\nConnection: close\r\n\r\n")
+        got = b""
+        while piece := one.recv(65536):
+            got += piece
+    assert got.count(b"HTTP/1.1 ") == 2 and b"404" in got
+    assert not (files.home / "smuggled").exists()
+
+
+def test_a_body_of_unknown_length_is_refused_and_heard(files: Files) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(10)
+        one.connect(str(files.socket))
+        one.sendall(b"PUT /api/upload?path=a&size=5&offset=0 HTTP/1.1\r\n")
+        one.sendall(b"Transfer-Encoding: chunked\r\n\r\n")
+        for _each in range(100):
+            one.sendall(b"8000\r\n" + b"x" * 0x8000 + b"\r\n")
+        one.sendall(b"0\r\n\r\n")
+        assert one.recv(100).startswith(b"HTTP/1.1 411 ")
+    assert not (files.home / "a").exists()

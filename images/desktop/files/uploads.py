@@ -159,23 +159,18 @@ class Upload:
     def _opened(self, flags: int) -> Iterator[IO[bytes]]:
         """The part, for this request alone. Refused, OSError."""
         until_s = time.monotonic() + LOCK_WITHIN_S
-        flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         while True:
-            file = os.fdopen(
-                os.open(self._part, flags, 0o660), "r+b" if flags & os.O_RDWR else "rb"
-            )
+            file = _regular(self._part, flags)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                same = _same(file, self._part)
+                if _same(file, self._part):
+                    break
+                file.close()  # it was finished or thrown away meanwhile
             except BlockingIOError:
-                same = False
+                file.close()
                 if time.monotonic() > until_s:
-                    file.close()
                     raise Refused(HTTPStatus.CONFLICT, "busy") from None
                 time.sleep(LOCK_AGAIN_S)
-            if same:
-                break
-            file.close()  # it was finished or thrown away meanwhile
         with file:
             yield file
 
@@ -226,10 +221,17 @@ def _short(said: bytes) -> str:
     return hashlib.sha256(said).hexdigest()[:16]
 
 
+def _regular(path: Path, flags: int) -> IO[bytes]:
+    """No link, no pipe, nothing that could hang. Refused, OSError."""
+    file = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o660)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise Refused(HTTPStatus.CONFLICT, "exists")
+    return os.fdopen(file, "r+b" if flags & os.O_RDWR else "rb")
+
+
 def _same(file: IO[bytes], path: Path) -> bool:
     held = os.fstat(file.fileno())
-    if not stat.S_ISREG(held.st_mode):
-        raise Refused(HTTPStatus.CONFLICT, "exists")
     try:
         named = path.lstat()
     except FileNotFoundError:

@@ -63,8 +63,8 @@ def write(to: Chunked, paths: list[Path]) -> None:
     Raises:
         home.Refused, home.Changed, OSError: it is not whole, and has no end.
     """
-    try:
-        with zipfile.ZipFile(to, "w", zipfile.ZIP_STORED, strict_timestamps=False) as made:  # type: ignore[call-overload]
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_STORED, strict_timestamps=False) as made:  # type: ignore[call-overload]
+        try:
             taken: set[str] = set()
             for path in paths:
                 for file, is_folder in _below(path, strict=True):
@@ -75,9 +75,9 @@ def write(to: Chunked, paths: list[Path]) -> None:
                         continue
                     with home.opened(file) as source:
                         _add(made, to, source, name)
-    except BaseException:
-        to.dead = True
-        raise
+        except BaseException:
+            to.dead = True  # before zipfile writes its directory, as if that were all
+            raise
     to.end()
 
 

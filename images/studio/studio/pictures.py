@@ -13,6 +13,7 @@ from PIL import Image, PngImagePlugin
 
 KEY = "parameters"  # the text chunk in which Stable Diffusion WebUIs write it
 _LINE = re.compile(r'\s*(\w[\w ]*): ("(?:\\.|[^"\\])*"|[^,]*)(?:,|$)')
+_NEGATIVE = re.compile(r"^Negative prompt:", re.MULTILINE)
 SIDES, EIGHTH = range(64, 2049), 8  # a latent is an eighth of the picture
 STEPS, GUIDANCE, SEEDS = (1, 150), (0.0, 50.0), range(-1, 2**32)
 
@@ -75,13 +76,20 @@ def to_text(wish: Wish) -> str:
 
 
 def from_text(text: str) -> Wish | None:
-    """What such a text says; None when it says nothing of the kind."""
-    head, _, last = text.strip().rpartition("\n")
+    """What such a text says; None when it says nothing of the kind.
+
+    The words before "Negative prompt:" may be none, the line that it begins may be the first.
+    """
+    head, _, last = text.rstrip().rpartition("\n")
     said = {name.strip().lower(): value.strip() for name, value in _LINE.findall(last)}
     if "steps" not in said:
         return None
-    prompt, _, negative = head.partition("\nNegative prompt: ")
-    wish = Wish(prompt=prompt, negative=negative, model=_bare(said.get("model", "")))
+    prompt, *negatives = _NEGATIVE.split(head, maxsplit=1)
+    wish = Wish(
+        prompt=prompt.strip(),
+        negative="".join(negatives).strip(),
+        model=_bare(said.get("model", "")),
+    )
     width, _, height = said.get("size", "").partition("x")
     for name, value, kind in (
         ("steps", said["steps"], int),
@@ -138,8 +146,11 @@ def made_of(path: Path) -> Wish | None:
     """How a picture was made, as it says itself."""
     try:
         with Image.open(path) as image:
-            return from_text(str(image.info.get(KEY, "")))
-    except (OSError, ValueError, Image.DecompressionBombError):
+            said = image.info.get(KEY)
+            if said is None and isinstance(image, PngImagePlugin.PngImageFile):
+                said = image.text.get(KEY)  # some write it behind the pixels
+            return from_text(_utf8(said or ""))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
 
 
@@ -154,3 +165,12 @@ def _bare(text: str) -> str:
     if len(text) > 1 and text.startswith('"') and text.endswith('"'):
         return re.sub(r"\\(.)", r"\1", text[1:-1])
     return text
+
+
+def _utf8(said: object) -> str:
+    """Pillow reads plain text chunks as Latin-1, as the standard says; many write UTF-8 there."""
+    if isinstance(said, PngImagePlugin.iTXt):
+        return str(said)
+    with suppress(UnicodeError):
+        return str(said).encode("latin-1").decode("utf-8")
+    return str(said)

@@ -70,6 +70,43 @@ def test_pictures_of_other_webuis_are_read() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "prompt", "negative"),
+    [
+        ("\nNegative prompt: blurry\nSteps: 20", "", "blurry"),
+        ("Negative prompt: blurry\nSteps: 20", "", "blurry"),
+        ("\n\nNegative prompt: blurry,\nlowres\nSteps: 20", "", "blurry,\nlowres"),
+        ("cat\nNegative prompt:\nSteps: 20", "cat", ""),
+        ("cat, Negative prompt: none\nSteps: 20", "cat, Negative prompt: none", ""),
+        ("Steps: 20", "", ""),
+        ("\nSteps: 20\n", "", ""),
+    ],
+)
+def test_an_empty_prompt_stays_empty(said: str, prompt: str, negative: str) -> None:
+    found = pictures.from_text(said)
+    assert found is not None
+    assert (found.prompt, found.negative) == (prompt, negative)
+
+
+def test_text_is_read_as_others_write_it(tmp_path: Path) -> None:
+    """UTF-8 where the standard wants Latin-1, Latin-1 all the same, and behind the pixels."""
+    said = "雨夜女孩\nNegative prompt: blurry\nSteps: 20"
+    for name, text, prompt in (
+        ("utf8", said.encode(), "雨夜女孩"),
+        ("latin", "café\nSteps: 20".encode("latin-1"), "café"),
+    ):
+        about = PngImagePlugin.PngInfo()
+        about.add(b"tEXt", b"parameters\0" + text)
+        a_picture().save(tmp_path / f"{name}.png", pnginfo=about)
+        found = pictures.made_of(tmp_path / f"{name}.png")
+        assert found is not None and found.prompt == prompt
+    about = PngImagePlugin.PngInfo()
+    about.add(b"tEXt", b"parameters\0" + said.encode(), after_idat=True)
+    a_picture().save(tmp_path / "behind.png", pnginfo=about)
+    found = pictures.made_of(tmp_path / "behind.png")
+    assert found is not None and (found.prompt, found.negative) == ("雨夜女孩", "blurry")
+
+
 @pytest.mark.parametrize("text", ["", "a cat", "a cat\nthree steps: no", "Seed: 1, Size: 8x8"])
 def test_other_words_are_no_settings(text: str) -> None:
     assert pictures.from_text(text) is None

@@ -1,6 +1,7 @@
 // What was painted, the newest first; one of them large, with what it says of how it was made.
 import { address, downloadZip, get, post } from "./api.js";
 import { ask, button, make, say } from "./dom.js";
+import { last, shown as seen } from "./names.js";
 import { moment, size, word } from "./words.js";
 
 const chosen = new Set();
@@ -27,7 +28,7 @@ export async function gallery(view) {
     bar.replaceChildren();
     if (!chosen.size) return;
     const paths = [...chosen];
-    bar.append(make("span", {}, word("selected", { n: paths.length })), button(word("zip"), () => downloadZip(paths)),
+    bar.append(make("span", {}, word("selected", { n: paths.length })), button(word("zip"), () => zip(paths)),
       button(word("remove"), () => remove(paths, () => gallery(view)), { class: "danger" }));
   }
 
@@ -35,18 +36,26 @@ export async function gallery(view) {
 }
 
 function card(picture, tell) {
-  const name = picture.path.split("/").pop();
+  const name = seen(last(picture.path));
   const box = make("input", { type: "checkbox", "aria-label": word("select", { name }), onchange: () => {
     box.checked ? chosen.add(picture.path) : chosen.delete(picture.path);
     tell();
   } });
   const image = make("img", { src: address(picture.path), alt: name, loading: "lazy", decoding: "async" });
   return make("li", {}, make("button", { type: "button", class: "canvas", onclick: () => look(shown.indexOf(picture)) }, image),
-    make("div", { class: "label" }, box, make("span", { title: picture.path }, moment(picture.modified_s))));
+    make("div", { class: "label" }, box, make("span", { title: picture.path.split("/").map(seen).join("/") }, moment(picture.modified_s))));
+}
+
+// A download that fails says so only by breaking: what can be said before is said here.
+export async function zip(paths) {
+  try {
+    await post("zippable", { paths });
+    downloadZip(paths);
+  } catch (error) { say(error.message, { failed: true }); }
 }
 
 export async function remove(paths, after) {
-  const what = paths.length === 1 ? paths[0].split("/").pop() : word("things", { n: paths.length });
+  const what = paths.length === 1 ? seen(last(paths[0])) : word("things", { n: paths.length });
   if (!(await ask(word("sure", { what }), { danger: true, yes: "remove" }))) return false;
   try { await post("delete", { paths }); } catch (error) { say(error.message, { failed: true }); }
   after();
@@ -56,7 +65,7 @@ export async function remove(paths, after) {
 function look(index) {
   const dialog = document.querySelector("#viewer");
   const picture = shown[index];
-  const name = picture.path.split("/").pop();
+  const name = seen(last(picture.path));
   const step = (by) => { if (shown[index + by]) look(index + by); };
   const said = make("pre", {});
   get("about", { path: picture.path }).then(({ text }) => { said.textContent = text; said.hidden = !text; }, () => { said.hidden = true; });

@@ -1,7 +1,8 @@
 // All files of the disk: a folder at a time.
-import { address, downloadZip, get, post } from "./api.js";
+import { address, get, post } from "./api.js";
 import { ask, button, make, say } from "./dom.js";
-import { remove } from "./gallery.js";
+import { remove, zip } from "./gallery.js";
+import { odd, readable, shown, typable } from "./names.js";
 import { upload } from "./upload.js";
 import { moment, size, word } from "./words.js";
 
@@ -37,27 +38,33 @@ const join = (folder, name) => (folder ? `${folder}/${name}` : name);
 
 function crumbs(path) {
   const parts = path ? path.split("/") : [];
-  const links = parts.map((part, at) => make("a", { href: hash(parts.slice(0, at + 1).join("/")) }, part));
+  const links = parts.map((part, at) => make("a", { href: hash(parts.slice(0, at + 1).join("/")) }, make("bdi", {}, shown(part))));
   return make("nav", { class: "crumbs" }, make("a", { href: "#files" }, word("home")), ...links);
 }
 
 function row(entry, path, again) {
   const full = join(path, entry.name);
   const folder = entry.kind === "folder";
-  const link = folder ? make("a", { href: hash(full), class: "folder" }, entry.name)
-    : make("a", { href: address(full), target: "_blank", rel: "noopener" }, entry.name);
-  const get_it = folder ? button(word("zip"), () => downloadZip([full]))
-    : make("a", { class: "button", href: address(full, { download: 1 }), download: entry.name }, word("download"));
-  return make("tr", {}, make("td", {}, link), make("td", { class: "soft" }, folder ? "" : size(entry.size_bytes)),
+  const name = make("bdi", {}, shown(entry.name));
+  const link = folder ? make("a", { href: hash(full), class: "folder" }, name)
+    : entry.kind === "other" ? name // a pipe, a link to nothing: there is nothing to open
+    : make("a", { href: address(full), target: "_blank", rel: "noopener" }, name);
+  const mark = odd(entry.name) ? make("span", { class: "soft mark", title: word("other_names_why") }, word("other_names")) : null;
+  const get_it = folder ? button(word("zip"), () => zip([full]))
+    : entry.kind === "other" ? null
+    : make("a", { class: "button", href: address(full, { download: 1 }), download: readable(entry.name) }, word("download"));
+  return make("tr", {}, make("td", {}, link, mark), make("td", { class: "soft" }, folder ? "" : size(entry.size_bytes)),
     make("td", { class: "soft" }, moment(entry.modified_s)),
     make("td", { class: "row end" }, get_it,
       button(word("rename"), async () => {
-        const name = await ask(word("new_name", { name: entry.name }), { field: entry.name });
+        const name = await ask(word("new_name", { name: shown(entry.name) }), { field: readable(entry.name) });
         if (name && name !== entry.name) tried(() => post("rename", { path: full, name }), again);
       }),
       button(word("remove"), async () => {
         if (!folder) { remove([full], again); return; }
-        const typed = await ask(word("sure_folder", { what: entry.name }), { typed: entry.name, danger: true, yes: "remove" });
+        const what = shown(entry.name);
+        const typed = await (typable(entry.name) ? ask(word("sure_folder", { what }), { typed: what, danger: true, yes: "remove" })
+          : ask(word("sure_folder_odd", { what }), { danger: true, yes: "remove" }));
         if (typed) tried(() => post("delete", { paths: [full] }), again);
       }, { class: "danger" })));
 }

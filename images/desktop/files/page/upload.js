@@ -1,10 +1,14 @@
 // Files on their way in: in pieces, going on where one was cut, one after the other.
 import { get, put } from "./api.js";
+import { BLOCK, Chain, Unreadable } from "./chain.js";
 import { ask, button, make, say, tidy } from "./dom.js";
+import { shown } from "./names.js";
 import { size, word } from "./words.js";
 
-const PIECE = 8 * 1024 * 1024;
 const PICKLE = /\.(ckpt|pt|pth|bin)$/i;
+const FAILURES_MOST = 8;
+// Refusals after which another look at what is there may help.
+const PASSING = ["offset", "other", "busy", "digest", "cut"];
 let last = Promise.resolve();
 
 export async function upload(files, folder, after) {
@@ -16,40 +20,72 @@ export async function upload(files, folder, after) {
 }
 
 async function one(file, path, after) {
-  const name = file.name;
+  const name = shown(file.name);
   const bar = make("progress", { max: Math.max(1, file.size), value: 0 });
   const text = make("span", {}, name);
   const row = make("p", { class: "toast" }, text, bar);
   document.querySelector("#uploads").append(row);
   document.querySelector("#uploads").hidden = false;
-  const whole = { path, size: file.size };
+  const chain = new Chain(file);
+  const tell = (key, values = {}) => { text.textContent = word(key, { name, ...values }); };
+  const came = (there) => {
+    bar.value = there;
+    tell("uploading", { done: size(there), size: size(file.size) });
+  };
   for (let failures = 0; ;) {
     try {
-      let { there } = await get("upload", whole);
-      do {
-        const piece = file.slice(there, there + PIECE);
-        there = (await put({ ...whole, offset: there }, piece)).there;
-        failures = 0;
-        bar.value = there;
-        text.textContent = word("uploading", { name, done: size(there), size: size(file.size) });
-      } while (there < file.size);
+      await send(chain, path, { tell, came: (there) => { failures = 0; came(there); } });
       row.remove();
       say(word("uploaded", { name }));
       after();
       return;
     } catch (error) {
-      const final = error.status && error.status !== 409 && error.status < 500 || error.code === "full";
       failures += 1;
-      if (final || failures > 8) {
+      const final = error instanceof Unreadable || error.code === "full"
+        || error.status && error.status < 500 && !PASSING.includes(error.code);
+      if (final || failures > FAILURES_MOST) {
         row.remove();
         tidy();
-        const line = say(word("upload_failed", { name, why: error.message }), { failed: true });
-        line.append(button(word("again"), () => { line.remove(); last = last.then(() => one(file, path, after)); }));
+        failed(error, name, () => { last = last.then(() => one(file, path, after)); });
         return;
       }
       const wait = Math.min(30, 2 ** failures);
-      text.textContent = word("lost", { s: wait });
+      tell("lost", { s: wait });
       await new Promise((go) => setTimeout(go, wait * 1000));
     }
   }
+}
+
+// Sends what is missing. What is there is gone on from only where both sides have the same in hand.
+async function send(chain, path, { tell, came }) {
+  const { file } = chain;
+  const whole = { path, size: file.size, key: await chain.key() };
+  let { there, digest, done, other } = await get("upload", whole);
+  const checking = (part, parts) => tell("checking", { percent: Math.floor(100 * part / parts) });
+  let fresh = {};
+  if (there && await chain.before(there, checking) !== digest) [there, done, other, fresh] = [0, false, true, { fresh: 1 }];
+  if (done) return;
+  if (other) say(word("other_part", { name: shown(file.name) }));
+  do {
+    const piece = await chain.read(there, Math.min(file.size, (Math.floor(there / BLOCK) + 1) * BLOCK));
+    const end = there + piece.byteLength;
+    if (end === file.size && there) {
+      tell("checking", { percent: 0 });
+      if (!(await chain.still(there))) throw new Unreadable("changed");
+    }
+    const said = { offset: there, before: await chain.before(there), digest: await chain.digest(piece) };
+    there = (await put({ ...whole, ...said, ...fresh }, piece)).there;
+    fresh = {};
+    came(there);
+  } while (there < file.size);
+}
+
+function failed(error, name, again) {
+  if (error instanceof Unreadable) {
+    // Trying again would read the same: it has to be chosen anew.
+    say(word("unreadable", { name }), { failed: true });
+    return;
+  }
+  const line = say(word("upload_failed", { name, why: error.message }), { failed: true });
+  line.append(button(word("again"), () => { line.remove(); again(); }));
 }
