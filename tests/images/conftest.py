@@ -15,3 +15,11 @@ def files(tmp_path: Path) -> Iterator[Files]:
     files = Files(tmp_path)
     yield files
     files.end()
+
+
+@pytest.fixture(scope="module")
+def shared_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Files]:
+    """One for many small questions."""
+    files = Files(tmp_path_factory.mktemp("files"))
+    yield files
+    files.end()

@@ -118,12 +118,12 @@ def test_folders_names_and_deleting(files: Files) -> None:
         f"upload?path={'/a' * 4000}&size=9999999&offset=0",
     ],
 )
-def test_a_refusal_is_heard_by_who_sends_all_first(files: Files, path: str) -> None:
+def test_a_refusal_is_heard_by_who_sends_all_first(shared_files: Files, path: str) -> None:
     """A browser listens only then; a connection closed before says nothing."""
-    status, _headers, body = files.ask("PUT", f"/api/{path}", b"x" * 9_999_999)
+    status, _headers, body = shared_files.ask("PUT", f"/api/{path}", b"x" * 9_999_999)
     assert status in (400, 404, 409), body
     assert b"error" in body
-    assert files.ask("GET", "/")[0] == 200
+    assert shared_files.ask("GET", "/")[0] == 200
 
 
 def test_a_body_too_large_is_refused_and_heard(files: Files) -> None:

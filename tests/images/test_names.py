@@ -154,22 +154,22 @@ def test_a_long_name_has_room_for_all_of_it(files: Files, bytes_: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "水" * 86])
-def test_a_name_too_long_for_the_disk_is_refused_at_once(files: Files, name: str) -> None:
+def test_a_name_too_long_for_the_disk_is_refused_at_once(shared_files: Files, name: str) -> None:
     for status, said in (
-        files.put(f"Outputs/{name}", 0, 900_000, b"x" * 10, key="k", digest="0"),
-        files.get("upload", path=f"Outputs/{name}", size="9"),
-        files.post("folder", {"path": f"Outputs/{name}"}),
-        files.post("rename", {"path": "Outputs", "name": name}),
+        shared_files.put(f"Outputs/{name}", 0, 900_000, b"x" * 10, key="k", digest="0"),
+        shared_files.get("upload", path=f"Outputs/{name}", size="9"),
+        shared_files.post("folder", {"path": f"Outputs/{name}"}),
+        shared_files.post("rename", {"path": "Outputs", "name": name}),
     ):
         assert (status, said["error"]) == (400, "name")
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ".", "", "a\0b", "\ud800", "a/\uef80"])
-def test_what_no_file_can_be_called_is_refused(files: Files, name: str) -> None:
+def test_what_no_file_can_be_called_is_refused(shared_files: Files, name: str) -> None:
     body = json.dumps({"path": "Outputs", "name": name}).encode()
-    status, _headers, answer = files.ask("POST", "/api/rename", body)
+    status, _headers, answer = shared_files.ask("POST", "/api/rename", body)
     assert (status, json.loads(answer)["error"]) == (400, "name")
-    assert (files.home / "Outputs").exists()
+    assert (shared_files.home / "Outputs").exists()
 
 
 def test_signs_for_bytes_lead_nowhere_else(files: Files) -> None:

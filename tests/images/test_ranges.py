@@ -19,9 +19,9 @@ PAST = time.time() - 3600
 
 
 @pytest.fixture
-def digits(files: Files) -> Files:
-    (files.home / "digits").write_bytes(DIGITS)
-    return files
+def digits(shared_files: Files) -> Files:
+    (shared_files.home / "digits").write_bytes(DIGITS)
+    return shared_files
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_a_part_behind_the_end_is_416(digits: Files, asked: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-", "bytes=0-5", "bytes=-5", "bytes=-0"])
-def test_of_an_empty_file_there_is_only_all_of_it(files: Files, asked: str) -> None:
-    (files.home / "empty").touch()
-    status, headers, body = files.file("empty", Range=asked)
+def test_of_an_empty_file_there_is_only_all_of_it(digits: Files, asked: str) -> None:
+    (digits.home / "empty").touch()
+    status, headers, body = digits.file("empty", Range=asked)
     assert (status, headers["content-length"], body) == (200, "0", b"")
 
 

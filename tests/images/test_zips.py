@@ -160,7 +160,9 @@ def test_dates_that_no_calendar_has(files: Files) -> None:
         assert len(found.namelist()) == 2
 
 
-def test_more_than_four_gigabytes(files: Files, tmp_path: Path) -> None:
+@pytest.mark.full
+@pytest.mark.timeout(400)
+def test_more_than_four_gigabytes(files: Files) -> None:
     """Holes in a file take no room on the disk, but are sent like anything else."""
     folder, size = files.home / "d", (4 << 30) + 5
     folder.mkdir()

@@ -46,7 +46,7 @@ const TABLE = {
   full: ["The disk is full. Delete files or take a larger disk.", "硬盘已满。请删除文件或换大硬盘。"],
   missing: ["It is not there any more.", "已经不在了。"],
   exists: ["Something of that name is there already.", "已有同名的文件或文件夹。"],
-  denied: ["This may not be changed.", "不能改动。"],
+  denied: ["This may not be read or changed.", "不能读取或改动。"],
   other_names: ["not UTF-8", "非 UTF-8"],
   other_names_why: ["The bytes of this name are not UTF-8; it is shown as a Chinese Windows would read it. Rename it to keep it readable everywhere.", "这个名称不是 UTF-8 编码，此处按中文 Windows 的编码显示。重命名后各处都能正常显示。"],
   bad_name: ["This name cannot be used.", "不能用这个名称。"],
