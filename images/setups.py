@@ -21,8 +21,8 @@ from images.shelf import NotHere, Shelf
 
 def shelf() -> Shelf:
     """The one that the local driver uses, by the same settings."""
-    data = Path(os.environ.get("ATELIER_DATA", IMAGES.parent / ".data"))
-    place = Path(os.environ.get("ATELIER_LOCAL_SETUPS", data / "setups")).resolve()
+    data = Path(os.environ.get("ATELIER_DATA") or IMAGES.parent / ".data")
+    place = Path(os.environ.get("ATELIER_LOCAL_SETUPS") or data / "setups").resolve()
     return Shelf(place, place / "models", images=IMAGES, more=folders.further())
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -96,17 +97,17 @@ class Environment(BaseSettings):
         self.portal_internal_url = self.portal_internal_url or f"http://127.0.0.1:{self.port}"
         self.secret_key = self.secret_key or self._kept_key("secret-key")
         self.gateway_key = self.gateway_key or self._kept_key("gateway-key")
-        if not self.database_url:
-            run = self.run_dir
-            self.database_url = f"postgresql://atelier@/atelier?host={run}"
-        self.broker_url = self.broker_url or f"redis+socket://{self.run_dir}/valkey.sock"
+        run = quote(str(self.run_dir))
+        self.database_url = self.database_url or f"postgresql://atelier@/atelier?host={run}"
+        self.broker_url = self.broker_url or f"redis+socket://{run}/valkey.sock"
         if "{id}" not in self.desk_origin:
             raise ValueError("ATELIER_DESK_ORIGIN must contain {id}")
         return self
 
     @property
     def run_dir(self) -> Path:
-        """Where the Unix sockets are; `./dev up` may have moved it (socket paths are short)."""
+        """Where the Unix sockets are; `./dev up` puts them elsewhere where their paths would be
+        too long, or of characters that PostgreSQL takes for its own."""
         pointer = self.data / "run-dir"
         return Path(pointer.read_text().strip()) if pointer.is_file() else self.data / "run"
 

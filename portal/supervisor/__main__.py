@@ -7,10 +7,22 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 
-from portal.supervisor import children, identity, ledger, panel, person, places, platform
+from portal.supervisor import (
+    children,
+    identity,
+    ledger,
+    panel,
+    person,
+    places,
+    platform,
+    problems,
+    runtime,
+)
 from portal.supervisor.keeper import Stopped
-from portal.supervisor.places import Places, Trouble
+from portal.supervisor.places import Places
+from portal.supervisor.problems import Trouble
 
 
 def main(words: list[str]) -> int:
@@ -27,7 +39,7 @@ def main(words: list[str]) -> int:
 
 
 def _up(here: Places, options: list[str]) -> int:
-    here.data.mkdir(parents=True, exist_ok=True)
+    places.claim(here)
     if "--detach" not in options:
         return _run(here, detached=False)
     ear, mouth = os.pipe2(os.O_CLOEXEC)
@@ -44,7 +56,8 @@ def _up(here: Places, options: list[str]) -> int:
 
 
 def _run(here: Places, *, detached: bool, mouth: int = -1) -> int:
-    lock = ledger.take(here.lock)
+    with problems.worded(here.data):
+        lock = ledger.take(here.lock)
     if lock is None:
         book = ledger.read(here.ledger)
         who = f" (pid {book.supervisor.pid})" if book.supervisor else ""
@@ -57,7 +70,8 @@ def _run(here: Places, *, detached: bool, mouth: int = -1) -> int:
         )
         return 1
     try:
-        keeper = platform.start(here)
+        with problems.worded(here.data):
+            keeper = platform.start(here)
     except Stopped:
         print("\nStopped.", flush=True)
         return 130
@@ -104,6 +118,7 @@ def _down(here: Places, _options: list[str]) -> int:
     left = platform.end_leftovers(here, book) if here.data.exists() else []
     if here.data.exists():
         platform.end_desktops(here)
+        runtime.remove(places.written_run(here), here.data)
     print(f"Stopped what was left: {', '.join(left)}." if left else "Nothing was running.")
     return 0
 
@@ -111,7 +126,8 @@ def _down(here: Places, _options: list[str]) -> int:
 def _status(here: Places, options: list[str]) -> int:
     book = ledger.read(here.ledger)
     if book.port:
-        here = Places(here.data, book.port, book.gateway_port, here.person)
+        run = places.written_run(here)
+        here = replace(here, port=book.port, gateway_port=book.gateway_port, made_run=run)
     living = book.living()
     entries: list[dict[str, object]] = []
     for name, child in children.table(here).items():

@@ -1,6 +1,6 @@
-"""Lets the service user reach a checkout that lies below a folder closed to it.
+"""Lets the service user reach a checkout, or a data folder, below a folder closed to it.
 
-Clones often lie in such a place (`/root`, `mktemp -d`). Its mode is not ours to change. So each
+They often lie in such a place (`/root`, `mktemp -d`). Its mode is not ours to change. So each
 dropped process gets a mount namespace of its own in which the closed folder is an empty 0755 one,
 with just the paths that it needs bound back in place, under their own names.
 """
@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shlex
 import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from portal.supervisor.person import Person
+from portal.supervisor.problems import Trouble
 
 _NEW_MOUNTS = 0x20000
 _NOSUID, _NODEV, _BIND, _REC, _PRIVATE = 2, 4, 4096, 16384, 1 << 18
@@ -56,6 +58,28 @@ def _open_below(above: Path, path: Path, person: Person) -> bool:
         return False
     between = [above.joinpath(*path.relative_to(above).parts[:n]) for n in range(1, 99)]
     return all(person.may_enter(step.stat()) for step in dict.fromkeys(between) if step.is_dir())
+
+
+def check(closed: list[Closed], person: Person) -> None:
+    """Whether `enter` works here, found out before anything is started. Trouble."""
+    if not closed:
+        return
+    child = os.fork()
+    if child == 0:
+        try:
+            enter(closed, person)
+        except OSError:
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1] == 0:
+        return
+    folders = " ".join(shlex.quote(str(one.folder)) for one in closed)
+    needed = ", ".join(str(path) for one in closed for path in one.needed)
+    raise Trouble(
+        f"The service user {person.name} cannot reach {needed}: a folder above is closed to "
+        f"others, and this machine does not let us give it a view of its own. Open it with "
+        f"`chmod o+x {folders}`, or use a place that others may enter, such as /srv."
+    )
 
 
 def enter(closed: list[Closed], person: Person) -> None:
@@ -106,9 +130,4 @@ def _mount(source: str, target: str, kind: str, flags: int, data: str = "") -> N
 def _check(answer: int, what: str) -> None:
     if answer != 0:
         number = ctypes.get_errno()
-        raise OSError(
-            number,
-            f"{what}: {os.strerror(number)}. The platform lies below a folder that its service "
-            "user may not enter, and this machine does not allow a view of its own; clone it "
-            "where others may enter, such as /srv",
-        )
+        raise OSError(number, f"{what}: {os.strerror(number)}")

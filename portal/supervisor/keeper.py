@@ -16,7 +16,8 @@ from portal.supervisor import children as table
 from portal.supervisor import identity, spawning
 from portal.supervisor.children import Child
 from portal.supervisor.ledger import Ledger
-from portal.supervisor.places import Places, Trouble
+from portal.supervisor.places import Places
+from portal.supervisor.problems import Trouble
 
 # How long to wait before starting a child again that died n times in a row.
 _PAUSES_S = (0.1, 0.5, 1, 2, 5, 10)
@@ -49,6 +50,7 @@ class Keeper:
         self.stopping = False
         self.starting = True
         self.sockets: list[socket.socket] = []  # open for as long as we live, so that web may die
+        self.held = -1  # a descriptor; see runtime.hold
         self._ear, mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(mouth)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -73,7 +75,7 @@ class Keeper:
             log=log,
             env=table.environment(self.places, child),
             drop=child.drop,
-            paths=[self.places.data, self.places.run],
+            paths=self.places.needed,
             fds=child.fds,
         )
         kept.started_at = time.monotonic()
@@ -83,7 +85,12 @@ class Keeper:
             "restarts": kept.deaths,
             "since": time.time(),
         }
-        self.ledger.write()
+        self._write_down()
+
+    def _write_down(self) -> None:
+        """Once it runs, a disk that ran full must not take the platform down."""
+        with contextlib.nullcontext() if self.starting else contextlib.suppress(OSError):
+            self.ledger.write()
 
     def _bury(self) -> None:
         """Notice who died, and when to start them again."""
@@ -162,7 +169,7 @@ class Keeper:
                 kept.process.wait(5)
         for kept in some:
             self.ledger.children.pop(kept.child.name, None)
-        self.ledger.write()
+        self._write_down()
 
 
 def _how(code: int) -> str:

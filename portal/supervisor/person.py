@@ -34,16 +34,20 @@ class Person:
 def service() -> Person:
     """The service user: ourselves, or as root the system user `atelier`, made if need be."""
     if os.geteuid() != 0:
-        try:
-            name = pwd.getpwuid(os.geteuid()).pw_name
-        except KeyError:
-            name = str(os.geteuid())
-        return Person(name, os.geteuid(), os.getegid(), dropped=False)
+        return Person(name_of(os.geteuid()), os.geteuid(), os.getegid(), dropped=False)
     for attempt in (NAME, "nobody"):
         entry = _entry(attempt) or (_make(attempt) if attempt == NAME else None)
         if entry:
             return Person(attempt, entry.pw_uid, entry.pw_gid, dropped=True)
     raise SystemExit("This machine has neither a user `atelier` nor `nobody` to run servers as.")
+
+
+def name_of(uid: int) -> str:
+    """The user's name, or the number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def _entry(name: str) -> pwd.struct_passwd | None:

@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal.supervisor.person import Person
+from portal.supervisor import runtime
+from portal.supervisor.person import Person, name_of
+from portal.supervisor.problems import Trouble, worded
 
 ROOT = Path(__file__).resolve().parents[2]
-# A Unix socket's path has 107 bytes, and PostgreSQL appends `/.s.PGSQL.5432` to the folder.
-LONGEST_FOLDER = 93
-
-
-class Trouble(Exception):
-    """Something to tell people in one or a few lines; the platform does not start."""
+# With what follows for one desktop's stream, its place in the database takes 255 characters.
+LONGEST_DATA_BYTES = 180
+# What a new database takes at its first start; and what one that is there needs to go on.
+NEW_NEEDS_MIB, OLD_NEEDS_MIB = 200, 16
+# What lies in a data folder, of which one is enough to know it by; a disk's own folder is nobody's.
+KNOWN = {
+    "supervisor.lock",
+    "supervisor.json",
+    "logs",
+    "keys",
+    "pg",
+    "desktops",
+    "setups",
+    "static",
+}
+NOBODYS = {"lost+found", ".Trash-0", ".DS_Store"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,7 @@ class Places:
     gateway_port: int
     person: Person
     root: Path = ROOT
+    made_run: Path | None = None  # where the sockets of a platform are that runs already
 
     @property
     def python(self) -> Path:
@@ -46,12 +59,18 @@ class Places:
 
     @property
     def run(self) -> Path:
-        """The folder of the Unix sockets; moved to /tmp where its path would be too long."""
-        folder = self.data / "run"
-        if len(os.fsencode(folder)) <= LONGEST_FOLDER:
-            return folder
-        mark = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
-        return Path(f"/tmp/atelier-{os.geteuid()}-{mark}")  # noqa: S108 (checked when made)
+        """The folder of the Unix sockets."""
+        return self.made_run or runtime.folder(self.data)
+
+    @property
+    def pointer(self) -> Path:
+        """Says where that is; whoever reads it (portal/environment.py) need not know the rule."""
+        return self.data / "run-dir"
+
+    @property
+    def needed(self) -> list[Path]:
+        """What the service user has to reach beside the checkout."""
+        return [self.data, self.run]
 
     def log(self, name: str) -> Path:
         return self.data / "logs" / f"{name}.log"
@@ -66,13 +85,37 @@ class Places:
 
 
 def read(person: Person) -> Places:
-    """From the environment; the same variables as portal/environment.py."""
-    data = Path(os.environ.get("ATELIER_DATA") or ROOT / ".data").absolute().resolve()
+    """From the environment; the same variables as portal/environment.py. Trouble."""
+    given = Path(os.environ.get("ATELIER_DATA") or ROOT / ".data").absolute()
+    try:
+        data = given.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: before Python 3.13, for links in a circle
+        raise Trouble(f"Cannot use {given}: its links lead in a circle.") from None
+    _check_path(data)
     port = _port("ATELIER_PORT", 8000)
     gateway_port = _port("ATELIER_GATEWAY_PORT", 8001)
     if port == gateway_port:
         raise Trouble(f"ATELIER_PORT and ATELIER_GATEWAY_PORT are both {port}.")
     return Places(data, port, gateway_port, person)
+
+
+def _check_path(data: Path) -> None:
+    """A path that is written to files, to the database and to the terminal, and read back."""
+    path = os.fsencode(data)
+    if len(path) > LONGEST_DATA_BYTES:
+        raise Trouble(
+            f"The path of the data folder is {len(path)} bytes long, and may be "
+            f"{LONGEST_DATA_BYTES}: {data}. Name a shorter one in ATELIER_DATA."
+        )
+    try:
+        plain = path.decode().isprintable()
+    except UnicodeDecodeError:
+        plain = False
+    if not plain:
+        raise Trouble(
+            f"The path of the data folder has characters that cannot be printed: {path!r}. "
+            "Name another one in ATELIER_DATA."
+        )
 
 
 def _port(name: str, default: int) -> int:
@@ -82,29 +125,76 @@ def _port(name: str, default: int) -> int:
     return int(text)
 
 
+def claim(places: Places) -> None:
+    """The data folder is there, ours, and has room. Trouble, before anything is half made."""
+    data = places.data
+    with worded(data):
+        data.mkdir(parents=True, exist_ok=True)
+        there = {one.name for one in data.iterdir()}
+        if there - NOBODYS and not there & KNOWN:
+            raise Trouble(
+                f"{data} holds other things, such as {min(there - NOBODYS)}. The data folder is "
+                "Atelier's alone: name an empty or a new one in ATELIER_DATA."
+            )
+        if os.geteuid() != 0:
+            _check_owner(data, os.geteuid())
+        _check_owner(places.pg, places.person.uid)
+        room = os.statvfs(data)
+        free_mib = room.f_bavail * room.f_frsize >> 20
+        needs_mib = OLD_NEEDS_MIB if (places.pg / "PG_VERSION").exists() else NEW_NEEDS_MIB
+        if free_mib < needs_mib:
+            raise Trouble(
+                f"The disk of {data} has {free_mib} MiB left, and Atelier needs {needs_mib} to "
+                "start. Free some room there, or name another folder in ATELIER_DATA."
+            )
+        _own(data, 0, places.person.gid, 0o750 if places.person.dropped else 0o700)
+
+
+def _check_owner(folder: Path, uid: int) -> None:
+    """Started by root first and by somebody else then, or the other way round."""
+    if folder.exists() and (owner := folder.stat().st_uid) != uid:
+        raise Trouble(
+            f"{folder} belongs to {name_of(owner)}, and not to {name_of(uid)} as it would if "
+            "Atelier were started as before. Start it as the user who did so the first time, or "
+            "name another folder in ATELIER_DATA."
+        )
+
+
 def make(places: Places) -> None:
-    """Folders and keys. The data folder is ours; nothing above it is touched."""
+    """Folders and keys. The data folder is ours; nothing above it is touched. Trouble."""
     person = places.person
+    with worded(places.data):
+        for name in ("logs", "keys", "ready", "static", "bytecode"):
+            (places.data / name).mkdir(exist_ok=True)
+            _own(places.data / name, 0, person.gid, 0o750)
+        for folder in (places.run, places.bytecode(dropped=True)):
+            runtime.make(folder, person)
+        _check_modes(places.bytecode(dropped=True))
+        if (old := written_run(places)) != places.run:
+            runtime.remove(old, places.data)  # an earlier version's
+        if places.run != places.data / "run":
+            places.pointer.write_text(f"{places.run}\n")
+        else:
+            places.pointer.unlink(missing_ok=True)
+        for name in ("secret-key", "gateway-key"):
+            _key(places.data / "keys" / name, person)
+
+
+def written_run(places: Places) -> Path:
+    """Where the sockets were put at the last start, whatever the rule was then."""
     try:
-        places.data.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Trouble(f"Cannot make the data folder {places.data}: {error.strerror}.") from None
-    _own(places.data, 0, person.gid, 0o750 if person.dropped else 0o700)
-    for name in ("logs", "keys", "ready", "static", "bytecode"):
-        (places.data / name).mkdir(exist_ok=True)
-        _own(places.data / name, 0, person.gid, 0o750)
-    for folder in (places.run, places.bytecode(dropped=True)):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.is_symlink() or folder.stat().st_uid not in (os.geteuid(), person.uid):
-            raise Trouble(f"{folder} belongs to somebody else; remove it and try again.")
-        _own(folder, person.uid, person.gid, 0o700)
-    pointer = places.data / "run-dir"
-    if places.run != places.data / "run":
-        pointer.write_text(f"{places.run}\n")
-    else:
-        pointer.unlink(missing_ok=True)
-    for name in ("secret-key", "gateway-key"):
-        _key(places.data / "keys" / name, person)
+        return Path(places.pointer.read_text().strip())
+    except OSError:
+        return places.data / "run"
+
+
+def _check_modes(folder: Path) -> None:
+    """Some file systems (FAT, folders of another system) take every mode and keep none."""
+    if stat.S_IMODE(folder.stat().st_mode) != 0o700:
+        raise Trouble(
+            f"The file system of {folder} keeps no modes, so nothing on it is private. Name a "
+            "folder on a Linux file system in ATELIER_DATA."
+        )
 
 
 def _own(path: Path, uid: int, gid: int, mode: int) -> None:

@@ -12,18 +12,20 @@ from pathlib import Path
 
 from images import digest, folders, reading
 from portal.supervisor import children as table
-from portal.supervisor import identity, ledger, places, servers, spawning
+from portal.supervisor import exposure, identity, ledger, places, runtime, servers, spawning
 from portal.supervisor.children import Child
 from portal.supervisor.keeper import Keeper
-from portal.supervisor.places import Places, Trouble
+from portal.supervisor.places import Places
+from portal.supervisor.problems import Trouble
 
 SERVERS = ("postgres", "valkey")
 LEFT_OUT = "left out: "  # so begins what `prepare` says of each file that it does without
 
 
 def start(here: Places) -> Keeper:
-    """Everything up, or Trouble with nothing left running."""
+    """Everything up, or Trouble with nothing left running. The data folder is claimed already."""
     places.make(here)
+    exposure.check(spawning.closed_to(here.person, here.needed), here.person)
     book = ledger.read(here.ledger)
     end_leftovers(here, book)
     web = listen(here.port, "ATELIER_PORT")
@@ -33,6 +35,7 @@ def start(here: Places) -> Keeper:
     book.ready, book.children = False, {}
     book.write()
     keeper = Keeper(here, book)
+    keeper.held = runtime.hold(here.run)
     fds = [[one.fileno() for one in some] for some in (web, gateway)]
     try:
         _start_in_order(keeper, table.table(here, web_fds=fds[0], gateway_fds=fds[1]))
@@ -116,7 +119,7 @@ def prepare(keeper: Keeper) -> list[str]:
         person=here.person,
         log=log,
         env=table.environment(here, child),
-        paths=[here.data, here.run],
+        paths=here.needed,
     )
     try:
         keeper.until(lambda: process.poll() is not None, what="prepare", seconds=300)
@@ -181,8 +184,9 @@ def stop(keeper: Keeper, *, desktops: bool = True) -> None:
     if desktops:
         end_desktops(keeper.places)
     keeper.stop(["valkey", "postgres"], grace_s=15)
+    runtime.remove(keeper.places.run, keeper.places.data)
     keeper.ledger.supervisor = None
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # the disk may have run full
         keeper.ledger.write()
 
 

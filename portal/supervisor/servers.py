@@ -16,7 +16,7 @@ from pathlib import Path
 
 from portal.supervisor import spawning
 from portal.supervisor.person import Person
-from portal.supervisor.places import Trouble
+from portal.supervisor.problems import Trouble
 
 _GREETING = b"user\0atelier\0database\0postgres\0\0"
 
@@ -89,7 +89,9 @@ def init(data: Path, person: Person, *, log: Path) -> bool:
         *(str(postgres_bin() / "initdb"), "-D", str(fresh), "-U", "atelier", "-A", "trust"),
         *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
     ]
-    child = spawning.start(command, person=person, log=log, env=dict(os.environ))
+    child = spawning.start(
+        command, person=person, log=log, env=dict(os.environ), paths=[data.parent]
+    )
     try:
         code = child.wait(timeout=60)
     except subprocess.TimeoutExpired:

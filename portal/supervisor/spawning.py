@@ -32,8 +32,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """`drop`: to the service user, if we are root. `paths`: what it needs beside the checkout."""
     dropping = drop and person.dropped
-    needed = [ROOT, Path(sys.base_prefix), Path(command[0]).parent, *paths]
-    closed = exposure.find(needed, person) if dropping else []
+    closed = closed_to(person, [Path(command[0]).parent, *paths]) if dropping else []
     with _open(log) as output:
         return subprocess.Popen(
             command,
@@ -48,6 +47,11 @@ def start(
                 person if dropping else None, closed, die_with_us
             ),
         )
+
+
+def closed_to(person: Person, paths: Sequence[Path]) -> list[exposure.Closed]:
+    """What keeps the service user from the checkout, from Python or from these paths."""
+    return exposure.find([ROOT, Path(sys.base_prefix), *paths], person) if person.dropped else []
 
 
 def _prepare(

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from images import folders
-from portal.supervisor import exposure, identity
+from portal.supervisor import exposure, identity, runtime
 from portal.supervisor.person import Person
+from portal.supervisor.problems import Trouble
+from tests.desks import Desks
 from tests.running import Platform, eventually
 
 RAIN = """extends = "studio"
@@ -26,6 +33,7 @@ licence = "CC0-1.0"
 min_vram_mib = 0
 cover = "blank.webp"
 """
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
 
 
 def test_it_never_signals_a_stranger_who_got_the_same_pid() -> None:
@@ -43,7 +51,7 @@ def test_it_never_signals_a_stranger_who_got_the_same_pid() -> None:
         child.wait()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root drops to another user")
+@as_root
 def test_it_finds_the_folder_that_keeps_the_service_user_out(tmp_path: Path) -> None:
     somebody = Person("nobody", 65534, 65534, dropped=True)
     checkout = tmp_path / "closed" / "open" / "checkout"
@@ -59,6 +67,25 @@ def test_it_finds_the_folder_that_keeps_the_service_user_out(tmp_path: Path) -> 
     assert exposure.find([checkout], somebody) == [
         exposure.Closed(tmp_path / "closed", (checkout,))
     ]
+
+
+@as_root
+def test_it_says_which_folder_to_open_where_it_cannot_show_it_to_the_service_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_arguments: object) -> int:
+        ctypes.set_errno(errno.EPERM)
+        return -1
+
+    somebody = Person("atelier", 65534, 65534, dropped=True)
+    closed = [exposure.Closed(tmp_path, (tmp_path / "my data",))]
+    exposure.check([], somebody)
+    monkeypatch.setattr(exposure, "_libc", SimpleNamespace(unshare=refused))
+    exposure.check([], somebody)  # nothing is closed, so nothing is asked for
+    with pytest.raises(Trouble) as trouble:
+        exposure.check(closed, somebody)
+    assert f"`chmod o+x {tmp_path}`" in str(trouble.value)
+    assert str(tmp_path / "my data") in str(trouble.value)
 
 
 @pytest.fixture
@@ -126,3 +153,61 @@ def test_one_creator_s_mistake_is_told_and_stops_nobody(quiet: Platform) -> None
         assert quiet.call("GET", "/setups/rain/").status == 200
         assert quiet.call("GET", "/setups/snow/").status == 404
         quiet.down()
+
+
+@pytest.fixture
+def tight() -> Iterator[Path]:
+    """A folder with a long name that is no plain word, below one that is closed to others."""
+    closed = Path(tempfile.mkdtemp(prefix="atelier-"))
+    yield closed / ("一个很长的名字 with 'spaces', 100% " + "d" * 60) / "data"
+    shutil.rmtree(closed)
+
+
+@pytest.mark.servers
+@pytest.mark.desktop
+def test_a_desktop_runs_from_a_long_path_below_a_closed_folder(tight: Path) -> None:
+    assert len(os.fsencode(tight)) > 100
+    mode = tight.parents[1].stat().st_mode
+    platform = Platform(data=tight)
+    try:
+        platform.up()
+        run = runtime.folder(tight)
+        assert run.stat().st_mode & 0o777 == 0o700
+        assert platform.status()["running"]
+        desks = Desks.of(platform)
+        id = desks.running()
+        assert (desks.folder(id) / "run" / "stream.sock").is_socket()
+        assert tight.parents[1].stat().st_mode == mode == 0o40700, "nobody's folder was opened"
+        platform.down()
+        assert not run.exists()
+    finally:
+        platform.end()
+
+
+UNUSUAL = "mount -t tmpfs -o {options} none {folder} && exec {python} -m portal.supervisor up"
+
+
+@as_root
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [("size=2m", "has 2 MiB left, and Atelier needs"), ("ro", "is mounted read-only")],
+)
+def test_a_disk_that_will_not_do_is_said_in_one_sentence(
+    tmp_path: Path, options: str, said: str
+) -> None:
+    script = UNUSUAL.format(options=options, folder=tmp_path, python=sys.executable)
+    platform = Platform(data=tmp_path / "data")
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script],
+        cwd=Path(__file__).parents[2],
+        env=platform.env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    if "unshare" in done.stderr:
+        pytest.skip("this machine allows no mounts")
+    assert done.returncode == 1
+    assert said in done.stderr and str(tmp_path) in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -18,7 +17,7 @@ from provisioner.drivers.base import DesktopSpec, News, Observation, World
 from provisioner.drivers.local import preparing, rooms, sandbox
 from provisioner.drivers.local.changes import listen
 from provisioner.drivers.local.ending import end
-from provisioner.drivers.local.folders import Cabinet, Folder
+from provisioner.drivers.local.folders import Cabinet
 from provisioner.drivers.local.looking import look
 from provisioner.drivers.local.slots import Slots
 from provisioner.drivers.local.starting import Starter, now
@@ -27,7 +26,6 @@ from provisioner.states import Observed
 
 IMAGES = Path(__file__).resolve().parents[3] / "images"
 SETUP_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-LONGEST_SOCKET_PATH = 107  # bytes; the kernel's limit for sockets in the file system
 
 
 class LocalDriver:
@@ -45,12 +43,14 @@ class LocalDriver:
         images: Path = IMAGES,
         setups: Path | None = None,
         recipes: Path | None = None,
+        runtime: Path | None = None,
     ) -> None:
         """`images` holds the recipes and the session; `recipes` are somebody's own beside them.
 
-        `setups` is where setups are prepared, with the models' store in it.
+        `setups` is where setups are prepared, with the models' store in it. `runtime` is a private
+        folder with a short path; where `data` is short as well, it is not needed.
         """
-        self.cabinet = Cabinet(data)
+        self.cabinet = Cabinet(data, runtime)
         self.slots = Slots(self.cabinet, slots)
         self.env = env
         self.images = images
@@ -71,11 +71,12 @@ class LocalDriver:
             plain=settings.local_sandbox == "none",
             setups=settings.local_setups,
             recipes=settings.setups_folder,
+            runtime=settings.run_dir,
         )
 
     def start(self, spec: DesktopSpec) -> None:
         folder = self.cabinet.folder(spec.id)
-        prepared = self._prepared(spec, folder)
+        prepared = self._prepared(spec)
         with _translated(), self.cabinet.locked(str(spec.id)) as lock:
             if folder.state() is not None:
                 return  # it exists, alive or dead: only `stop` clears it away
@@ -131,13 +132,10 @@ class LocalDriver:
             self.cabinet.make()
         return listen(self.cabinet)
 
-    def _prepared(self, spec: DesktopSpec, folder: Folder) -> Prepared | None:
+    def _prepared(self, spec: DesktopSpec) -> Prepared | None:
         """Its setup, or None where preparing it takes a while. Refuses what cannot ever run."""
         if not (self.env / "bin" / "python").exists():
             raise DriverError(f"the streamer is not installed in {self.env}; run ./dev up")
-        longest = len(os.fsencode(folder.run / "stream.sock"))
-        if longest > LONGEST_SOCKET_PATH:
-            raise DriverError(f"{folder.run}: the path is too long for sockets ({longest} bytes)")
         if not SETUP_NAME.fullmatch(spec.setup):
             raise SpecRejected(f"no setup {spec.setup!r}", setup=spec.setup)
         with preparing.translated():

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -31,6 +32,8 @@ from uuid import UUID
 from provisioner.errors import DriverUnavailable
 
 LARGEST_MARKS = 65536
+LONGEST_SOCKET_PATH = 107  # bytes; the kernel's limit for sockets in the file system
+LONGEST_SOCKET_NAME = len("app-.sock") + 40  # app names are slugs; longer than any other's
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ class State:
 class Folder:
     """One desktop's folder."""
 
-    def __init__(self, root: Path, id: UUID) -> None:
+    def __init__(self, root: Path, id: UUID, runtime: Path | None = None) -> None:
         self.id = id
+        self._runtime = runtime
         self.path = root / str(id)
         self.home = self.path / "home"
         self.run = self.path / "run"
@@ -73,6 +77,33 @@ class Folder:
 
     def exists(self) -> bool:
         return self.path.is_dir()
+
+    @property
+    def short_run(self) -> Path:
+        """`run` by a name that any socket's path below it has room for, where there is one.
+
+        The kernel counts the name that is given, not where its links lead.
+        """
+        if self._fits(self.run) or self._runtime is None:
+            return self.run
+        return self._runtime / self.id.hex[:12]
+
+    @staticmethod
+    def _fits(folder: Path) -> bool:
+        return len(os.fsencode(folder)) + 1 + LONGEST_SOCKET_NAME <= LONGEST_SOCKET_PATH
+
+    def link_short_run(self) -> None:
+        """OSError, also where no name is short enough."""
+        short = self.short_run
+        if not self._fits(short):
+            raise OSError(errno.ENAMETOOLONG, "too long for the paths of sockets", str(short))
+        if short != self.run:
+            short.unlink(missing_ok=True)
+            short.symlink_to(self.run)
+
+    def unlink_short_run(self) -> None:
+        if self.short_run != self.run:
+            self.short_run.unlink(missing_ok=True)
 
     def state(self) -> State | None:
         try:
@@ -144,6 +175,7 @@ class Folder:
     def clear_run(self) -> None:
         """Nothing of an earlier session may look like one of this one."""
         shutil.rmtree(self.run, ignore_errors=True)
+        self.unlink_short_run()
         self.info.unlink(missing_ok=True)
         self.preparing_file.unlink(missing_ok=True)
         self.network_failed.unlink(missing_ok=True)
@@ -161,15 +193,17 @@ class Folder:
 class Cabinet:
     """All desktops' folders."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, runtime: Path | None = None) -> None:
+        """`runtime`: a private folder with a short path, for names of `run` where it is long."""
         self.root = data / "desktops"
+        self.runtime = runtime
 
     def make(self) -> None:
         self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
         (self.root / ".locks").mkdir(mode=0o700, exist_ok=True)
 
     def folder(self, id: UUID) -> Folder:
-        return Folder(self.root, id)
+        return Folder(self.root, id, self.runtime)
 
     def folders(self) -> list[Folder]:
         """Of every desktop that has one, running or not."""
@@ -182,7 +216,7 @@ class Cabinet:
         found = []
         for name in names:
             try:
-                found.append(Folder(self.root, UUID(name)))
+                found.append(self.folder(UUID(name)))
             except ValueError:
                 continue  # locks, graves
         return found

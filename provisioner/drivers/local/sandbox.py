@@ -59,7 +59,7 @@ def inside(kind: Kind, folder: Folder, outside: Outside, *, slot: int) -> Inside
     if kind == "none":
         return Inside(
             home=folder.home,
-            run=folder.run,
+            run=folder.short_run,
             desktop=outside.desktop,
             setup=outside.setup,
             creator=outside.creator,

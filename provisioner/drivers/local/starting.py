@@ -85,6 +85,8 @@ class Starter:
             os.chown(folder.run, uid, _gateway_gid(uid))
         # The set-group bit hands the sockets made inside to the gateway's group.
         folder.run.chmod(0o2770)
+        if self.kind == "none":  # in a sandbox it is /run/desk, wherever it lies out here
+            folder.link_short_run()
         sandbox.write_etc(folder, uid=uid, own_network=self.network == "own")
 
     def spawn(self, folder: Folder, spec: DesktopSpec, state: State, prepared: Prepared) -> None:

@@ -39,7 +39,15 @@ echo done >answer
 
 
 class LocalWorld:
-    def __init__(self, data: Path, *, plain: bool = False, images: Path = ROOMS) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        plain: bool = False,
+        images: Path = ROOMS,
+        runtime: Path | None = None,
+    ) -> None:
+        self.runtime = runtime
         self.capacity = 3
         self.images = images
         self.data = data
@@ -56,6 +64,7 @@ class LocalWorld:
             env=self.data / "streamer",
             plain=self.plain,
             images=self.images,
+            runtime=self.runtime,
         )
 
     def folder(self, id: UUID) -> Folder:
