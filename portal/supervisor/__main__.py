@@ -78,7 +78,7 @@ def _run(here: Places, *, detached: bool, mouth: int = -1) -> int:
     except Trouble as trouble:
         print(f"\n{trouble}", file=sys.stderr, flush=True)
         return 1
-    print(panel.up(here, detached=detached), flush=True)
+    print(panel.up(here, detached=detached, warning=keeper.warning), flush=True)
     if detached:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         _let_go_of_the_terminal(here)

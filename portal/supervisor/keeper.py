@@ -51,6 +51,7 @@ class Keeper:
         self.starting = True
         self.sockets: list[socket.socket] = []  # open for as long as we live, so that web may die
         self.held = -1  # a descriptor; see runtime.hold
+        self.warning = ""  # what people have to know although everything runs
         self._ear, mouth = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(mouth)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

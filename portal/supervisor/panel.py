@@ -8,7 +8,7 @@ DEMO = ("demo@atelier.local", "atelier-demo")
 STAFF = ("olga@atelier.local", "atelier-olga")
 
 
-def up(places: Places, *, detached: bool) -> str:
+def up(places: Places, *, detached: bool, warning: str = "") -> str:
     lines = [
         ("Open", places.url),
         ("Demo log-in", f"{DEMO[0]}   {DEMO[1]}"),
@@ -18,7 +18,8 @@ def up(places: Places, *, detached: bool) -> str:
     ]
     width = max(len(name) for name, _ in lines) + 2
     body = "\n".join(f"  {name:<{width}}{value}" for name, value in lines)
-    return f"\n  Atelier is running.\n\n{body}\n"
+    more = f"\n  Desktops will not all start on this machine. {warning}\n" if warning else ""
+    return f"\n  Atelier is running.\n\n{body}\n{more}"
 
 
 def status(entries: list[dict[str, object]], *, running: bool, places: Places) -> str:

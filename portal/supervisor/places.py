@@ -18,17 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_DATA_BYTES = 180
 # What a new database takes at its first start; and what one that is there needs to go on.
 NEW_NEEDS_MIB, OLD_NEEDS_MIB = 200, 16
-# What lies in a data folder, of which one is enough to know it by; a disk's own folder is nobody's.
-KNOWN = {
-    "supervisor.lock",
-    "supervisor.json",
-    "logs",
-    "keys",
-    "pg",
-    "desktops",
-    "setups",
-    "static",
-}
+# What lies in a data folder, of which one is enough to know it by.
+KNOWN = {"supervisor.lock", "supervisor.json", "logs", "keys", "pg", "desktops", "setups"}
+# What a new disk, or a look at a folder, leaves there.
 NOBODYS = {"lost+found", ".Trash-0", ".DS_Store"}
 
 

@@ -12,7 +12,16 @@ from pathlib import Path
 
 from images import digest, folders, reading
 from portal.supervisor import children as table
-from portal.supervisor import exposure, identity, ledger, places, runtime, servers, spawning
+from portal.supervisor import (
+    exposure,
+    identity,
+    ledger,
+    places,
+    rehearsal,
+    runtime,
+    servers,
+    spawning,
+)
 from portal.supervisor.children import Child
 from portal.supervisor.keeper import Keeper
 from portal.supervisor.places import Places
@@ -38,7 +47,9 @@ def start(here: Places) -> Keeper:
     keeper.held = runtime.hold(here.run)
     fds = [[one.fileno() for one in some] for some in (web, gateway)]
     try:
+        rehearsing = rehearsal.begin(here)
         _start_in_order(keeper, table.table(here, web_fds=fds[0], gateway_fds=fds[1]))
+        keeper.warning = rehearsal.end(rehearsing, keeper)
     except BaseException:
         stop(keeper, desktops=False)
         raise

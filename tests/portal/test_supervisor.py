@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import json
 import os
 import shutil
 import signal
@@ -88,6 +89,16 @@ def test_it_says_which_folder_to_open_where_it_cannot_show_it_to_the_service_use
     assert str(tmp_path / "my data") in str(trouble.value)
 
 
+def test_a_folder_is_named_from_where_one_stands(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    if not (root / ".venv" / "bin" / "python").exists():
+        pytest.skip("./dev has set nothing up here")
+    env = os.environ | {"ATELIER_DATA": "my data"}
+    command = [str(root / "dev"), "status", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=False)
+    assert json.loads(done.stdout)["data"] == str(tmp_path / "my data")
+
+
 @pytest.fixture
 def quiet() -> Iterator[Platform]:
     """A platform that pretends to have desktops."""
@@ -165,12 +176,15 @@ def tight() -> Iterator[Path]:
 
 @pytest.mark.servers
 @pytest.mark.desktop
+@pytest.mark.timeout(300)  # a whole platform, and a desktop on it
 def test_a_desktop_runs_from_a_long_path_below_a_closed_folder(tight: Path) -> None:
     assert len(os.fsencode(tight)) > 100
     mode = tight.parents[1].stat().st_mode
     platform = Platform(data=tight)
     try:
-        platform.up()
+        started = platform.supervisor("up", "--detach")
+        assert started.returncode == 0, started.stderr + platform.logs()
+        assert "Desktops will not" not in started.stdout
         run = runtime.folder(tight)
         assert run.stat().st_mode & 0o777 == 0o700
         assert platform.status()["running"]
@@ -180,6 +194,22 @@ def test_a_desktop_runs_from_a_long_path_below_a_closed_folder(tight: Path) -> N
         assert tight.parents[1].stat().st_mode == mode == 0o40700, "nobody's folder was opened"
         platform.down()
         assert not run.exists()
+    finally:
+        platform.end()
+
+
+@pytest.mark.servers
+@pytest.mark.desktop
+@pytest.mark.timeout(300)
+def test_what_keeps_every_desktop_from_starting_is_said_at_once(tmp_path: Path) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to("/usr/bin/python3")  # with none of the streamer's packages
+    platform = Platform(ATELIER_DESKTOP_ENV=str(tmp_path))
+    try:
+        done = platform.supervisor("up", "--detach")
+        assert done.returncode == 0, done.stderr
+        assert "The streamer's Python does not run inside a desktop" in done.stdout
     finally:
         platform.end()
 

@@ -60,7 +60,7 @@ class State:
 class Folder:
     """One desktop's folder."""
 
-    def __init__(self, root: Path, id: UUID, runtime: Path | None = None) -> None:
+    def __init__(self, root: Path, id: UUID, runtime: Path) -> None:
         self.id = id
         self._runtime = runtime
         self.path = root / str(id)
@@ -84,9 +84,7 @@ class Folder:
 
         The kernel counts the name that is given, not where its links lead.
         """
-        if self._fits(self.run) or self._runtime is None:
-            return self.run
-        return self._runtime / self.id.hex[:12]
+        return self.run if self._fits(self.run) else self._runtime / self.id.hex[:12]
 
     @staticmethod
     def _fits(folder: Path) -> bool:
@@ -196,11 +194,14 @@ class Cabinet:
     def __init__(self, data: Path, runtime: Path | None = None) -> None:
         """`runtime`: a private folder with a short path, for names of `run` where it is long."""
         self.root = data / "desktops"
-        self.runtime = runtime
+        self.runtime = runtime or data / "run"
+        self._makes_runtime = runtime is None
 
     def make(self) -> None:
         self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
         (self.root / ".locks").mkdir(mode=0o700, exist_ok=True)
+        if self._makes_runtime:
+            self.runtime.mkdir(mode=0o700, exist_ok=True)
 
     def folder(self, id: UUID) -> Folder:
         return Folder(self.root, id, self.runtime)

@@ -48,7 +48,7 @@ def hand_over(
         "images": str(driver.images),
         "setups": str(driver.shelf.folder),
         "recipes": str(driver.recipes or ""),
-        "runtime": str(driver.cabinet.runtime or ""),
+        "runtime": str(driver.cabinet.runtime),
         "spec": asdict(spec) | {"id": str(spec.id), "tenant": str(spec.tenant)},
     }
     with folder.log.open("wb") as log:
@@ -102,7 +102,7 @@ def main() -> int:
         images=Path(order["images"]),
         setups=Path(order["setups"]),
         recipes=Path(order["recipes"]) if order["recipes"] else None,
-        runtime=Path(order["runtime"]) if order["runtime"] else None,
+        runtime=Path(order["runtime"]),
     )
     return _prepare_and_start(driver, _spec(said))
 
