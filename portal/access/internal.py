@@ -1,7 +1,7 @@
 """What the gateway asks, and nobody else can. JSON in, JSON out.
 
-redeem, authorize and check are about being let in; state, stop and extend are what the bar over a
-desktop shows and does. Those act as the session's person, with the same permissions as the
+redeem, authorize and check are about being let in; take opens a window on the stream; state, stop
+and extend are what the bar over a desktop shows and does. Those act as the session's person, with the same permissions as the
 portal's own pages, and on the one desktop that the session is for: the browser sends them from an
 origin that the desktop's own programs can speak from, so nothing may be asked here that somebody
 inside a desktop could not be trusted with (see `portal.access.gateway.bar`).
@@ -19,7 +19,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from portal.access import sessions, signing, state, tickets
+from portal.access import sessions, signing, state, tickets, windows
 from portal.access.hosts import Desk
 from portal.accounts.permissions import Forbidden
 from portal.desktops import actions
@@ -28,6 +28,7 @@ from provisioner import files
 BODY_MAX = 256 * 1024
 SESSIONS_MAX = 1000
 _HASH = re.compile(r"[0-9a-f]{64}")
+_WINDOW = re.compile(r"[0-9a-f]{32}")
 
 Asked = dict[str, Any]
 Answer = tuple[int, dict[str, Any]]
@@ -94,16 +95,20 @@ def authorize(asked: Asked) -> Answer:
         "secret": entry.route.secret,
         "generation": entry.route.generation,
         "title": state.app_title(desk),
+        "superseded": bool(windows.superseded([entry.session])),
     }
 
 
 @for_the_gateway
 def check(asked: Asked) -> Answer:
-    """{sessions: […]} → {valid: […]}: which of those with something open may keep it open."""
+    """{sessions: […]} → {valid, superseded}: which of those with something open may keep it
+    open, and which of them may not keep their stream."""
     hashes = [_hash(one) for one in asked["sessions"]]
     if len(hashes) > SESSIONS_MAX:
         raise ValueError("too many at once")
-    return 200, {"valid": sorted(sessions.entries(hashes))}
+    entries = sessions.entries(hashes)
+    lost = windows.superseded([entry.session for entry in entries.values()])
+    return 200, {"valid": sorted(entries), "superseded": sorted(lost)}
 
 
 # --- The bar ------------------------------------------------------------------------------------
@@ -126,6 +131,21 @@ def told(asked: Asked) -> Answer:
     whose = _of_the_stream(asked)
     if not isinstance(whose, sessions.Whose):
         return whose
+    seen = state.of(whose)
+    return (200, seen) if seen else (404, {"error": "no_such_desktop"})
+
+
+@for_the_gateway
+def take(asked: Asked) -> Answer:
+    """{session, desktop, app, window} → the state; the stream is that window's from now on."""
+    whose = _of_the_stream(asked)
+    if not isinstance(whose, sessions.Whose):
+        return whose
+    window = str(asked["window"])
+    if not _WINDOW.fullmatch(window):
+        raise ValueError("not a window's name")
+    if sessions.is_of_its_launch(whose.session):
+        windows.take(whose.session, window)
     seen = state.of(whose)
     return (200, seen) if seen else (404, {"error": "no_such_desktop"})
 

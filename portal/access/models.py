@@ -54,3 +54,15 @@ class DesktopSession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} at {self.desktop_id}"
+
+
+class StreamHolder(models.Model):
+    """The window that has a desktop's stream: whichever took it last (see `windows.py`)."""
+
+    desktop_id = models.UUIDField(primary_key=True)
+    window = models.CharField(max_length=32)
+    session = models.ForeignKey(DesktopSession, on_delete=models.CASCADE, related_name="+")
+    taken_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.session} since {self.taken_at}"

@@ -22,6 +22,7 @@ from portal.accounts.models import ApiToken, Membership, Tenant, User
 from portal.accounts.permissions import Actor, may
 from provisioner import desktops
 from provisioner.desktops import Route
+from provisioner.states import Desired
 
 LASTS = timedelta(hours=12)
 IDLE = timedelta(minutes=30)
@@ -97,14 +98,36 @@ def entries(hashes: Collection[str]) -> dict[str, Entry]:
 
 
 def person(hash: str) -> Whose | None:
-    """Whose session it is, as long as they may, even while the desktop rests or starts anew."""
-    return next(iter(_people([hash], timezone.now())), None)
+    """Whose session it is, as long as they may, even while the desktop rests or starts anew.
+
+    Noted as seen: a window that waits for its desktop to come back is still there.
+    """
+    now = timezone.now()
+    found = next(iter(_people([hash], now)), None)
+    if found is not None:
+        _note_seen([found.session], now)
+    return found
 
 
 def leads(session: DesktopSession) -> bool:
     """Whether it still opens something: its launch runs."""
     route = desktops.route(session.desktop_id)
     return route is not None and _leads(session, route)
+
+
+def is_of_its_launch(session: DesktopSession) -> bool:
+    """Whether what shall run now is what it was opened for, even if it is just down.
+
+    A desktop that died is brought back within its launch, and its sessions with it, as long as
+    their people may; one that was stopped and started is opened anew.
+    """
+    desktop = desktops.find(session.desktop_id)
+    return (
+        desktop is not None
+        and desktop.desired == Desired.RUNNING
+        and desktop.generation == session.generation
+        and desktop.tenant_id == session.tenant_id
+    )
 
 
 def _people(hashes: Collection[str], now: datetime) -> list[Whose]:

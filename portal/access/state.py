@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from portal.access import sessions
+from portal.access import sessions, windows
 from portal.access.hosts import Desk
 from portal.accounts.permissions import may
 from provisioner import desktops, files
@@ -25,11 +25,22 @@ def of(whose: sessions.Whose) -> dict[str, Any] | None:
     if desktop is None:
         return None
     status, open = desktop.status, sessions.leads(session)
+    returns = not open and status != Status.FAILED and sessions.is_of_its_launch(session)
+    holder = windows.holder(session)
     since = desktop.observed_since if status == Status.RUNNING else None
     return {
         "name": desktop.name,
         "status": str(status),
         "open": open,  # whether this session leads to what runs, and not to an earlier launch
+        "returns": returns,  # it died, is being brought back, and will be open here again
+        # Whose window has the stream; who that is, if it is another person.
+        "holder": holder
+        and {
+            "window": holder.window,
+            "who": ""
+            if holder.session.user_id == actor.user.pk
+            else holder.session.user.get_short_name(),
+        },
         "language": actor.user.language,
         "now": timezone.now().isoformat(),
         "since": since.isoformat() if since else None,

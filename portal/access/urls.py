@@ -13,6 +13,7 @@ urlpatterns = [
     path("internal/authorize", internal.authorize, name="authorize"),
     path("internal/check", internal.check, name="check"),
     path("internal/state", internal.told, name="state"),
+    path("internal/take", internal.take, name="take"),
     path("internal/stop", internal.stop, name="stop"),
     path("internal/extend", internal.extend, name="extend"),
 ]

@@ -52,6 +52,13 @@ class Way:
         return self.navigates
 
 
+def is_looked_at(way: Way) -> bool:
+    """Not fetched by a browser ahead of a person who may never come, nor by a look at headers."""
+    heard = way.request.headers
+    ahead = "prefetch" in heard.get("Sec-Purpose", heard.get("Purpose", "")).lower()
+    return way.request.method == "GET" and not ahead
+
+
 def from_itself(way: Way) -> bool:
     """Nobody else's page may act here with the cookie that the browser holds.
 

@@ -43,6 +43,15 @@ class Grant:
     upstream: str
     secret: str
     title: str = ""
+    superseded: bool = False  # another session's window has the stream
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Of the sessions asked about: who may go on, and whose stream another window took."""
+
+    valid: set[str]
+    superseded: set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,8 @@ class Portal:
         if status != 200:
             raise PortalAway(f"authorize: {status}")
         secret, title = str(told.get("secret", "")), str(told.get("title", ""))
-        grant = Grant(_text(told, "upstream"), secret, title)
+        superseded = told.get("superseded") is True
+        grant = Grant(_text(told, "upstream"), secret, title, superseded)
         if len(self.grants) >= MOST_REMEMBERED:
             self.grants.clear()
         self.grants[session, desk] = (time.monotonic() + REMEMBERED_S, grant)
@@ -103,6 +113,20 @@ class Portal:
         if status != 200:
             raise PortalAway(f"state: {status}")
         self._keep(session, desk, told)
+        return told
+
+    async def take(self, session: str, desk: Desk, window: str) -> State | Denied:
+        """The stream is this window's from now on; what its bar shows. PortalAway."""
+        asked = self._about(session, desk) | {"window": window}
+        status, told = await self._ask("/internal/take", asked)
+        if status in (401, 404):
+            return Denied(status)
+        if status != 200:
+            raise PortalAway(f"take: {status}")
+        # Whatever is remembered of anybody there was so before.
+        for known in (self.grants, self.states):
+            for key in [key for key in known if key[1] == desk]:
+                del known[key]
         return told
 
     async def act(self, verb: str, session: str, desk: Desk) -> tuple[int, State]:
@@ -123,18 +147,19 @@ class Portal:
             self.states.clear()
         self.states[session, desk] = (time.monotonic() + STATE_REMEMBERED_S, told)
 
-    async def still_valid(self, sessions: Iterable[str]) -> set[str]:
-        """Which of these may go on. PortalAway."""
+    async def standing(self, sessions: Iterable[str]) -> Standing:
+        """How it stands with these. PortalAway."""
         by_hash = {digest(session): session for session in sessions}
-        hashes, live = list(by_hash), set()
+        hashes, standing = list(by_hash), Standing(set(), set())
         for start in range(0, len(hashes), MOST_AT_ONCE):
             part = hashes[start : start + MOST_AT_ONCE]
             status, told = await self._ask("/internal/check", {"sessions": part})
-            valid = told.get("valid")
-            if status != 200 or not isinstance(valid, list):
+            valid, superseded = told.get("valid"), told.get("superseded", [])
+            if status != 200 or not (isinstance(valid, list) and isinstance(superseded, list)):
                 raise PortalAway(f"check: {status}")
-            live |= {by_hash[one] for one in valid if one in by_hash}
-        return live
+            standing.valid.update(by_hash[one] for one in valid if one in by_hash)
+            standing.superseded.update(by_hash[one] for one in superseded if one in by_hash)
+        return standing
 
     def forget(self, session: str) -> None:
         for known in (self.grants, self.states):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
+import secrets
 
 import aiohttp
 from aiohttp import web
@@ -24,7 +26,7 @@ TICKET_BODY_MOST = 4096
 TICKET_WITHIN_S = 10.0
 FORM = "application/x-www-form-urlencoded"
 VERBS = {f"{guards.OURS}/{verb}": verb for verb in ("stop", "extend")}
-STATE = f"{guards.OURS}/state"
+STATE = re.compile(rf"{guards.OURS}/state(?:\?window=([0-9a-f]{{32}}))?")
 
 
 class Gateway:
@@ -78,35 +80,39 @@ class Gateway:
                 return await self._enter(way)
             if method == "POST" and raw in VERBS and not app:
                 return await self._act(way, VERBS[raw])
-            if method == "GET" and raw == STATE and not app:
-                return await self._state(way)
+            if method == "GET" and not app and (asked := STATE.fullmatch(raw)):
+                return await self._state(way, asked[1] or "")
             if method in ("GET", "HEAD") and not app and (found := bar.file(raw)):
                 return found
         return self._plain(404, "not found")
 
     async def _bar(self, way: Way) -> web.StreamResponse:
-        """Our own page around the stream, if there is one to be seen."""
+        """Our own page around the stream, which is this window's from now on."""
         session = headers.cookie(way.request.headers.getall("Cookie", []))
         if not session:
             return self._no_session(way)
+        if not guards.is_looked_at(way):
+            return self._plain(503, "not ahead of time")
+        window = secrets.token_hex(16)
         try:
-            told = await self.portal.state(session, way.desk)
+            told = await self.portal.take(session, way.desk, window)
         except PortalAway as error:
             return self._blind(way, error)
         if isinstance(told, Denied) and told.status == 404:
             return self._unknown(way.request, 404)
-        if isinstance(told, Denied) or not told.get("open"):
+        if isinstance(told, Denied) or not (told.get("open") or told.get("returns")):
             return self._no_session(way)
+        await self.live.hand_over(way.desk.id)
         language = str(told.get("language") or way.request.headers.get("Accept-Language", ""))
         return bar.page(
-            told,
+            bar.seen_from(window, told) | {"window": window},
             own=way.own,
             chinese=pages.speaks_chinese(language),
             portal_page=self._desk_page(way.desk),
         )
 
-    async def _state(self, way: Way) -> web.StreamResponse:
-        """What the bar shows, asked for every few seconds."""
+    async def _state(self, way: Way, window: str) -> web.StreamResponse:
+        """What the bar shows, asked for every few seconds by each window that is open."""
         session = headers.cookie(way.request.headers.getall("Cookie", []))
         if not guards.from_itself(way):
             return self._plain(403, "wrong origin")
@@ -118,7 +124,7 @@ class Gateway:
             return self._blind(way, error)
         if isinstance(told, Denied):
             return self._plain(told.status, "denied")
-        return web.json_response(told, headers=headers.ours())
+        return web.json_response(bar.seen_from(window, told), headers=headers.ours())
 
     async def _act(self, way: Way, verb: str) -> web.StreamResponse:
         """One of the bar's verbs; see `bar` for who can say them."""
@@ -138,7 +144,7 @@ class Gateway:
         if status != 200:
             return self._plain(status, "refused")
         self.portal.forget(session)  # what was open may not be any more
-        return web.json_response(told, headers=headers.ours())
+        return web.json_response(bar.seen_from("", told), headers=headers.ours())
 
     # --- The way in -----------------------------------------------------------------------------
 
@@ -195,6 +201,8 @@ class Gateway:
             if grant.status == 404:
                 return self._unknown(request, 404)
             return self._no_session(way)
+        if way.socket and grant.superseded and not way.desk.app:
+            return self._plain(423, "open in another window")
         try:
             return await self._carry(way, session, grant)
         except TooMany:
@@ -218,7 +226,11 @@ class Gateway:
             scheme=self.settings.desk_origin.partition(":")[0],
         )
         address = base(grant.upstream) + way.raw
-        with self.live.held(session) as held, self.upstreams.lent(grant.upstream) as client:
+        stream = way.desk.id if way.socket and not app else None
+        with (
+            self.live.held(session, stream=stream) as held,
+            self.upstreams.lent(grant.upstream) as client,
+        ):
             if way.socket:
                 return await sockets.carry(
                     request,

@@ -33,12 +33,12 @@ def act(world: World, verb: str, **asked: object) -> int:
 def test_a_desktop_opens_in_our_own_page(world: World, more: list[tuple[str, str]]) -> None:
     reply = world.ask(more=more)
     assert reply.status == 200 and reply.get("Content-Type") == ["text/html; charset=utf-8"]
-    assert f'<iframe id="stream" src="{bar.STREAM}"' in reply.text
+    assert f'<iframe id="stream" data-src="{bar.STREAM}"' in reply.text
     assert "<title>Rain · Atelier</title>" in reply.text
     assert f'href="{world.settings.portal_origin}/desktops/{world.desk.id}/"' in reply.text
     assert "{{" not in reply.text
     assert not world.desktop.heard, "the desktop has no part in it"
-    assert world.portal.asked == ["/internal/state"]
+    assert world.portal.asked == ["/internal/take"]
     (policy,) = reply.get("Content-Security-Policy")
     assert "default-src 'none'" in policy and "unsafe" not in policy
     assert f"script-src {world.origin()}/__gw/bar/;" in policy
@@ -133,13 +133,15 @@ def test_who_may_not_see_it_is_sent_away(world: World) -> None:
 def test_all_words_are_in_both_languages_and_all_are_used() -> None:
     english, chinese = bar.words(False), bar.words(True)
     assert english.keys() == chinese.keys() and all(chinese.values())
+    closed = ("stopped", "stopping", "elsewhere", "denied", "deleted", "failed", "anew",
+              "returning", "waiting")  # fmt: skip
     for key in english:
         slots = [sorted(re.findall(r"\{\w+\}", said[key])) for said in (english, chinese)]
         assert slots[0] == slots[1], key
         assert "!" not in english[key] and "！" not in chinese[key]
     written = "".join(path.read_text() for path in bar.HERE.glob("*.[jh]*"))
     # Those that are put together from what the state says.
-    made = {f"{word}{end}" for word in ("stopped", "stopping", "elsewhere", "denied")
+    made = {f"{word}{end}" for word in (*closed, "window", "person")
             for end in ("_title", "_says")}  # fmt: skip
     made |= {"queued", "starting", "running", "stopping", "stopped", "failed", "deleting"}
     made |= {"deleted", "sharp", "balanced", "light"}

@@ -50,6 +50,8 @@ def test_it_tells_what_is_real_and_nothing_else(
         "name": "Rain",
         "status": "running",
         "open": True,
+        "returns": False,
+        "holder": None,
         "language": "zh-hans",
         "apps": [{"name": "webui", "title": "WebUI"}],
         "cost": None,

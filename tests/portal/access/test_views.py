@@ -117,15 +117,16 @@ def test_the_gateway_redeems_authorizes_and_checks(
         "secret": desktop.secret,
         "generation": 1,
         "title": "",
+        "superseded": False,
     }
     assert ask("authorize", {"session": hash, **desk, "app": "webui"}).status_code == 404
     other = {"session": hash, "desktop": str(uuid4()), "app": ""}
     assert ask("authorize", other).status_code == 404
     assert ask("authorize", {"session": "0" * 64, **desk}).status_code == 401
     both = {"sessions": [hash, "0" * 64]}
-    assert ask("check", both).json() == {"valid": [hash]}
+    assert ask("check", both).json() == {"valid": [hash], "superseded": []}
     DesktopSession.objects.update(revoked_at=DesktopSession.objects.get().created_at)
-    assert ask("check", both).json() == {"valid": []}
+    assert ask("check", both).json() == {"valid": [], "superseded": []}
 
 
 @pytest.mark.django_db

@@ -77,7 +77,7 @@ def tell(world: World, page: Page, **changes: Any) -> None:
     """The portal says something else from now on, and the bar's next look sees it."""
     world.portal.state |= changes
     world.gateway.portal.states.clear()
-    with page.expect_response("**/__gw/state"):
+    with page.expect_response("**/__gw/state?window=*"):
         page.clock.run_for(5100)
     # Asked after it, so what that look brought has been shown by then.
     page.evaluate("fetch('/__gw/state').then((answer) => answer.text())")

@@ -34,6 +34,7 @@ STATE: dict[str, Any] = {
     "name": "Rain",
     "status": "running",
     "open": True,
+    "returns": False,
     "language": "en",
     "now": "",
     "since": "2026-01-01T00:00:00+00:00",
@@ -151,6 +152,9 @@ class FakePortal:
     trouble: str = ""  # "", "500", "hangs", "nonsense"
     state: dict[str, Any] = field(default_factory=lambda: dict(STATE))
     acted: list[str] = field(default_factory=list)
+    people: dict[str, str] = field(default_factory=dict)  # hash of a session → another person
+    holders: dict[Desk, tuple[str, str]] = field(default_factory=dict)  # session's hash, window
+    admitted: set[str] = field(default_factory=set)  # let in since a window took the stream
     refuses: int = 0  # what stop and extend are answered, if not done
     _runner: web.ServerRunner | None = None
     port: int = 0
@@ -186,13 +190,16 @@ class FakePortal:
 
     def _answer(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if path == "/internal/check":
-            return 200, {"valid": [one for one in asked["sessions"] if one in self.sessions]}
+            valid = [one for one in asked["sessions"] if one in self.sessions]
+            lost = [one for one in valid if self._superseded(one)]
+            return 200, {"valid": valid, "superseded": lost}
         desk = Desk(uuid.UUID(asked["desktop"]), asked["app"])
         if path == "/internal/redeem":
             known, session = self.tickets.pop(asked["ticket"], (None, ""))
             if known != desk:
                 return 410, {"error": "ticket_refused"}
             self.sessions[digest(session)] = desk
+            self.admitted.add(digest(session))
             return 200, {"session": session}
         found = self.sessions.get(asked["session"])
         if found is None:
@@ -201,10 +208,26 @@ class FakePortal:
             return 404, {"error": "another_desktop"}
         if path in ("/internal/stop", "/internal/extend"):
             return self._act(path.rsplit("/", 1)[-1])
-        if path == "/internal/state":
-            return 200, self.state | {"now": datetime.now(UTC).isoformat()}
+        if path == "/internal/take":
+            self.holders[desk] = asked["session"], asked["window"]
+            self.admitted.clear()
+        if path in ("/internal/state", "/internal/take"):
+            return 200, self._seen(asked["session"], desk)
         told = {"upstream": self.upstream, "secret": SECRET, "generation": 1}
+        told["superseded"] = self._superseded(asked["session"])
         return 200, told | {"title": "WebUI" if desk.app else ""}
+
+    def _seen(self, session: str, desk: Desk) -> dict[str, Any]:
+        by, window = self.holders.get(desk, ("", ""))
+        people = self.people.get(by, ""), self.people.get(session, "")
+        who = people[0] if people[0] != people[1] else ""
+        holder = {"window": window, "who": who} if window else None
+        return self.state | {"now": datetime.now(UTC).isoformat(), "holder": holder}
+
+    def _superseded(self, session: str) -> bool:
+        holder = self.holders.get(self.sessions[session])
+        new = session in self.admitted
+        return holder is not None and holder[0] != session and not new
 
     def _act(self, verb: str) -> tuple[int, dict[str, Any]]:
         if self.refuses:
@@ -271,8 +294,10 @@ class World:
                 self.background.run(end())  # type: ignore[arg-type]
         self.background.end()
 
-    def let_in(self, session: str, desk: Desk) -> None:
+    def let_in(self, session: str, desk: Desk, *, who: str = "") -> None:
         self.portal.sessions[digest(session)] = desk
+        self.portal.admitted.add(digest(session))
+        self.portal.people[digest(session)] = who
 
     def throw_out(self, session: str = "") -> None:
         self.portal.sessions.pop(digest(session or self.session), None)

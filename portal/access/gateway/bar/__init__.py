@@ -11,7 +11,10 @@ out (other desktops, this desktop's own apps, the rest of the world); nothing ke
 out. So nothing may be offered here that a desktop must not do to the person who looks at it:
 
 * `state` tells what that person's page about this very desktop tells: its name, its state, what it
-  costs. Nothing of other desktops, of the team, of the wallet or of the session itself.
+  costs; and who opened it in another window, as their team calls them. Nothing of other desktops,
+  of who else is in the team, of the wallet or of the session itself.
+* A window's name opens nothing: it is asked about with the session, and tells whether that window
+  still has the stream. Another desktop's, or one made up, is just not the one that has.
 * `stop` stops this desktop, as its programs can by ending themselves.
 * `extend` keeps this desktop from stopping when idle, as its programs can by being busy.
 * Both ask for no more than what every role that may open a desktop may do anyway, and the portal
@@ -103,6 +106,18 @@ def _data(value: Any) -> str:
     """JSON that may stand inside an element: nothing in it ends that."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def seen_from(window: str, told: dict[str, Any]) -> dict[str, Any]:
+    """The portal's state as one window is told it: `elsewhere` while another has the stream.
+
+    `who` then is the other person, or empty where it is the same one. The holder's own name stays
+    here. A window without a name (its page is of an earlier version) is told of none.
+    """
+    holder = told.get("holder")
+    other = bool(window and holder and holder["window"] != window)
+    kept = {key: value for key, value in told.items() if key != "holder"}
+    return kept | {"elsewhere": {"who": holder["who"]} if other and holder else None}
 
 
 def page(state: dict[str, Any], *, own: str, chinese: bool, portal_page: str) -> web.Response:

@@ -9,6 +9,7 @@ import { State } from "./state.js";
 import { isEscape, Stream } from "./stream.js";
 import { Notices, toast } from "./toasts.js";
 import { Veil } from "./veil.js";
+import { Windows } from "./windows.js";
 import { aloud, clock, length, show, showIf, size, t } from "./words.js";
 
 const TOLD_AT_MIN = [15, 5, 1];
@@ -23,7 +24,9 @@ const does = {};
 const files = new Files(does, toast);
 const notices = new Notices();
 const veil = new Veil(state, stream, { extend, stop });
+const windows = new Windows(state, stream);
 let told = Infinity; // minutes left when it was last said aloud
+let runsSince = ""; // of what was last seen running here
 
 clipboard(stream, does);
 quality(stream);
@@ -31,7 +34,7 @@ quality(stream);
 // --- What it shows -------------------------------------------------------------------------------
 
 function shown() {
-  const { name, status, cost, apps, may, idle } = state.current;
+  const { name, status, cost, apps, may, idle, open, since } = state.current;
   document.title = `${name} · Atelier`;
   document.body.dataset.status = status;
   show("name", name);
@@ -49,7 +52,18 @@ function shown() {
     link.title = t("opens_from_page", { app: app.title });
   }
   notices.update(state.current.notices);
+  if (open) cameBack(since);
   tick();
+}
+
+// It died and was brought back, perhaps between two looks: its picture has to begin anew, and
+// whatever was open in it has ended.
+function cameBack(since) {
+  if (runsSince && since !== runsSince) {
+    stream.remove();
+    toast(t("came_back"), { stays: true });
+  }
+  runsSince = since;
 }
 
 function tick() {
@@ -157,7 +171,9 @@ stream.addEventListener("touched", () => {
 });
 stream.addEventListener("ready", takeKeys);
 // A picture that ends may be a connection that broke, or a desktop that stops: ask at once.
-stream.addEventListener("picture", (event) => event.detail || document.hidden || state.look());
+stream.addEventListener("picture", (event) => {
+  if (!event.detail) document.hidden ? state.look() : state.hurry();
+});
 stream.addEventListener("upload", (event) => {
   const { status, fileName, fileSize } = event.detail;
   const file = String(fileName).slice(0, 120);
@@ -171,5 +187,6 @@ function takeKeys() {
 }
 
 sliding.show();
+windows.announce();
 state.start();
 takeKeys();

@@ -11,8 +11,26 @@ export class Stream extends EventTarget {
   constructor(frame) {
     super();
     this.frame = frame;
+    this.next = frame.nextSibling; // what it stands before
     frame.addEventListener("load", () => this.#attach());
-    if (this.#document()?.readyState === "complete") this.#attach();
+  }
+
+  // The page within is loaded here and not with ours: only once nobody else has the stream.
+  get mounted() {
+    return this.frame.isConnected && this.frame.hasAttribute("src");
+  }
+
+  mount() {
+    if (this.mounted) return;
+    this.frame.src = this.frame.dataset.src;
+    if (!this.frame.isConnected) this.next.before(this.frame);
+  }
+
+  // Its page ends, and with it all that it tries.
+  remove() {
+    this.frame.remove();
+    this.frame.removeAttribute("src");
+    this.attached = null;
   }
 
   send(message) {
@@ -29,10 +47,6 @@ export class Stream extends EventTarget {
     const field = this.#document()?.getElementById("keyboard-input-assist");
     if (field) field.focus();
     else this.send({ type: "showVirtualKeyboard" });
-  }
-
-  remove() {
-    this.frame.remove();
   }
 
   #document() {

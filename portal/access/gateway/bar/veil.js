@@ -1,5 +1,5 @@
-// What covers the desktop: that it is gone, that the connection is, and the question whether
-// somebody is still there. One at a time, the gravest first.
+// What covers the desktop: that it is gone, that another window has it, that the connection broke,
+// and the question whether somebody is still there. One at a time, the gravest first.
 
 import { clock, t } from "./words.js";
 
@@ -35,29 +35,54 @@ export class Veil {
     const now = this.#wanted();
     if (now.kind !== this.kind) this.#become(now);
     if (now.kind) now.fill();
+    // What was away may be back; and nobody reaches for what another window may have.
+    if (!now.gone && !this.state.doubted) this.stream.mount();
   }
 
   #wanted() {
-    const { current, denied, lost } = this.state;
-    if (denied) return this.#gone("denied", "denied");
-    if (!current.open) {
-      const word = { stopping: "stopping", stopped: "stopped" }[current.status] ?? "elsewhere";
-      return this.#gone(word, word);
-    }
+    const { current, denied, elsewhere, lost } = this.state;
+    if (denied) return this.#gone(denied);
+    // One that comes back does so in the window that has the stream.
+    const returns = elsewhere && current.returns;
+    if (!current.open && !returns) return this.#gone(closed(current));
+    if (elsewhere) return this.#elsewhere(elsewhere);
     if (lost) return this.#lost();
     const asked = current.notices.find((one) => one.key === "idle" && !this.answered.has(one.until));
     // Nobody is asked what they cannot answer.
     return asked && current.may.extend ? this.#idle(asked) : { kind: "" };
   }
 
-  #gone(kind, word) {
+  // `word`: of words.json, with `_title` and `_says`.
+  #gone(word) {
+    const waits = word === "returning" || word === "waiting";
+    // What is deleted has no page any more.
+    const link = word === "deleted" ? new URL("/desktops/", this.portal).href : this.portal;
+    const back = t(word === "deleted" ? "to_page" : "page_link");
     return {
-      kind,
+      kind: word,
       gone: true,
-      buttons: [{ word: t("page_link"), href: this.portal, primary: true }],
+      buttons: [{ word: back, href: link, primary: !waits }],
       fill: () => {
         title.textContent = t(`${word}_title`, { name: this.state.current.name });
         text.textContent = t(`${word}_says`);
+      },
+    };
+  }
+
+  // Opened anew, this window takes the stream, with a picture of its own size.
+  #elsewhere({ who }) {
+    const word = who ? "person" : "window";
+    const values = { name: this.state.current.name, who };
+    return {
+      kind: `${word} ${who}`,
+      gone: true,
+      buttons: [
+        { word: t("use_here"), primary: true, press: () => location.reload() },
+        { word: t("page_link"), href: this.portal },
+      ],
+      fill: () => {
+        title.textContent = t(`${word}_title`, values);
+        text.textContent = t(`${word}_says`, values);
       },
     };
   }
@@ -114,11 +139,9 @@ export class Veil {
     place.dataset.kind = kind.split(" ")[0];
     bar.hidden = !shows;
     footer.replaceChildren(...buttons.map(button));
-    // What is gone does not come back by itself, and its page would try for ever.
-    if (gone) {
-      this.stream.remove();
-      document.body.classList.add("gone");
-    }
+    // Its page would try for ever, and put up words of its own.
+    if (gone) this.stream.remove();
+    document.body.classList.toggle("gone", gone);
     if (kind) (footer.querySelector(".primary") ?? card).focus();
     else if (before) this.stream.focus();
   }
@@ -130,6 +153,13 @@ export class Veil {
     event.preventDefault();
     inside.at(at % inside.length)?.focus();
   }
+}
+
+// Why it is not open here: what becomes of it, as a word of words.json.
+function closed({ status, returns }) {
+  if (returns) return status === "queued" ? "waiting" : "returning";
+  if (status === "running") return "anew";
+  return ["stopping", "stopped", "failed"].includes(status) ? status : "elsewhere";
 }
 
 function button({ word, href, press, primary = false }) {
