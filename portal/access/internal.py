@@ -1,10 +1,11 @@
 """What the gateway asks, and nobody else can. JSON in, JSON out.
 
 redeem, authorize and check are about being let in; take opens a window on the stream; state, stop
-and extend are what the bar over a desktop shows and does. Those act as the session's person, with the same permissions as the
-portal's own pages, and on the one desktop that the session is for: the browser sends them from an
-origin that the desktop's own programs can speak from, so nothing may be asked here that somebody
-inside a desktop could not be trusted with (see `portal.access.gateway.bar`).
+and extend are what the bar over a desktop shows and does. Those act as the session's person, with
+the same permissions as the portal's own pages, and on the one desktop that the session is for: the
+browser sends them from an origin that the desktop's own programs can speak from, so nothing may be
+asked here that somebody inside a desktop could not be trusted with (see
+`portal.access.gateway.bar`).
 """
 
 from __future__ import annotations

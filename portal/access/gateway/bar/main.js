@@ -170,6 +170,8 @@ stream.addEventListener("touched", () => {
   sliding.stay();
 });
 stream.addEventListener("ready", takeKeys);
+// A page that loads itself anew has lost its desktop, or is shown another page in its place.
+stream.addEventListener("again", () => state.hurry());
 // A picture that ends may be a connection that broke, or a desktop that stops: ask at once.
 stream.addEventListener("picture", (event) => {
   if (!event.detail) document.hidden ? state.look() : state.hurry();

@@ -3,7 +3,8 @@
 //
 // Events: "keys" (Ctrl+Alt+Shift: the bar wants them), "edge" (the pointer touches the upper
 // edge), "touched" (somebody works in it), "clipboard" (`detail`: text), "upload" (`detail`),
-// "picture" (`detail`: whether there is one).
+// "picture" (`detail`: whether there is one), "ready" (its page is there), "again" (a page of its
+// own accord came after that one).
 
 const LONGEST_TEXT = 262144;
 
@@ -60,6 +61,7 @@ export class Stream extends EventTarget {
   #attach() {
     const inner = this.#document() && this.frame.contentWindow;
     if (!inner || inner.location.href === "about:blank" || this.attached === inner.document) return;
+    const again = this.attached;
     this.attached = inner.document;
     const early = { capture: true, passive: true };
     inner.addEventListener("keydown", (event) => isEscape(event) && this.#tell("keys"), early);
@@ -67,6 +69,7 @@ export class Stream extends EventTarget {
     inner.addEventListener("pointerdown", () => this.#tell("touched"), early);
     inner.addEventListener("message", (event) => event.source === inner && this.#heard(event.data));
     this.#tell("ready");
+    if (again) this.#tell("again");
   }
 
   #moved(event) {
