@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from portal.access.gateway.connection import Server
 from portal.access.gateway.server import Gateway
 from portal.access.gateway.settings import BadSettings, Settings
 from portal.listening import sockets
@@ -49,11 +50,11 @@ def _loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def begin(gateway: Gateway, listening: list[socket.socket]) -> Callable[[], Awaitable[None]]:
     """Serve on these sockets; answers what ends it."""
-    server = web.Server(
+    server = Server(
         gateway,
+        cancel_when_gone=True,  # who hangs up waits for nothing more
         access_log=None,
         auto_decompress=False,  # bodies pass as they are
-        handler_cancellation=True,  # who hangs up waits for nothing more
         keepalive_timeout=75,
     )
     runner = web.ServerRunner(server, shutdown_timeout=STOP_WITHIN_S)

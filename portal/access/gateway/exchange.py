@@ -19,6 +19,10 @@ BODILESS = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
 NOT_ADDED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
 
+class JarRefused(Exception):
+    """An app's server does not read its own cookies any more."""
+
+
 async def carry(
     request: web.BaseRequest,
     client: aiohttp.ClientSession,
@@ -28,8 +32,13 @@ async def carry(
     back: Callable[[Headers], Headers],
     held: Held,
     guarded: bool,
+    jar_is_full: bool,
 ) -> web.StreamResponse:
-    """`guarded`: what answers asks for our secret, so a 401 is not meant for the browser."""
+    """`guarded`: what answers asks for our secret, so a 401 is not meant for the browser.
+
+    `jar_is_full`: the cookies are so long that many servers would refuse them.
+    Raises: JarRefused if this one does. ValueError for an answer that is none.
+    """
     # The connection is cut when the right ends, whatever is on it; the handler goes with it.
     held.ended.add_done_callback(lambda _code: cut(request))
     if request.headers.get("Expect", "").lower() == "100-continue":
@@ -45,11 +54,21 @@ async def carry(
     ) as got:
         if got.status == HTTPStatus.UNAUTHORIZED and guarded:
             raise ValueError("the desktop does not know our secret")
+        if jar_is_full and _not_read(got):
+            raise JarRefused
         if got.status < HTTPStatus.OK:
             raise ValueError("the desktop switches protocols unasked")
         answer = web.StreamResponse(status=got.status, reason=got.reason)
         answer.headers.extend(back(got.headers))
         return await _copy(request, got, answer)
+
+
+def _not_read(got: aiohttp.ClientResponse) -> bool:
+    """The server did not understand the request, so it ends the connection too."""
+    if got.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
+        return True
+    ends = got.version == aiohttp.HttpVersion10 or "close" in got.headers.get("Connection", "")
+    return got.status == HTTPStatus.BAD_REQUEST and ends
 
 
 async def _copy(

@@ -81,6 +81,12 @@ def from_own_page(way: Way) -> bool:
     return own and heard.get("Sec-Fetch-Site", "same-origin") == "same-origin"
 
 
+def pressed_here(way: Way) -> bool:
+    """A link on a page of this very origin was followed, in a whole window."""
+    heard = way.request.headers
+    return heard.get("Sec-Fetch-Site") == "same-origin" and way.navigates
+
+
 def is_ours(raw: str) -> bool:
     path = unquote(raw.partition("?")[0])
     return path == OURS or path.startswith(f"{OURS}/")

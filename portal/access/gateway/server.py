@@ -11,13 +11,13 @@ import aiohttp
 from aiohttp import web
 
 from portal.access import hosts
-from portal.access.gateway import bar, exchange, guards, headers, pages, sockets
+from portal.access.gateway import bar, exchange, guards, headers, jar, pages, sockets
 from portal.access.gateway.guards import Way
 from portal.access.gateway.live import Live, TooMany
 from portal.access.gateway.portal import Denied, Grant, Portal, PortalAway
+from portal.access.gateway.refusals import FORGET, Refusals
 from portal.access.gateway.settings import Settings
 from portal.access.gateway.upstream import Upstreams, base
-from portal.access.hosts import Desk
 
 log = logging.getLogger("gateway")
 
@@ -29,11 +29,11 @@ VERBS = {f"{guards.OURS}/{verb}": verb for verb in ("stop", "extend")}
 STATE = re.compile(rf"{guards.OURS}/state(?:\?window=([0-9a-f]{{32}}))?")
 
 
-class Gateway:
+class Gateway(Refusals):
     """The handler of an `aiohttp.web.Server`."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.portal = Portal(settings)
         self.live = Live(self.portal)
         self.upstreams = Upstreams()
@@ -49,6 +49,8 @@ class Gateway:
             raise  # whoever asked is gone
         except Exception:
             log.exception("gateway.broken")
+            if request.writer.output_size > 0:
+                raise ConnectionError("an answer has begun") from None
             return self._plain(500, "broken")
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -82,6 +84,8 @@ class Gateway:
                 return await self._act(way, VERBS[raw])
             if method == "GET" and not app and (asked := STATE.fullmatch(raw)):
                 return await self._state(way, asked[1] or "")
+            if method == "GET" and raw == FORGET and guards.pressed_here(way):
+                return self._forget(way)
             if method in ("GET", "HEAD") and not app and (found := bar.file(raw)):
                 return found
         return self._plain(404, "not found")
@@ -207,6 +211,8 @@ class Gateway:
             return await self._carry(way, session, grant)
         except TooMany:
             return self._plain(429, "too much at once")
+        except exchange.JarRefused:
+            return self._too_full(way, grant)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             # A desktop that died may be back elsewhere: ask anew next time.
             self.portal.forget(session)
@@ -221,10 +227,13 @@ class Gateway:
         passed = headers.to_upstream(
             request.headers,
             host=request.headers["Host"],
-            secret=grant.secret,
+            # The socket file of an app asks for none; its server might show what it is told.
+            secret="" if app and grant.upstream.startswith("unix:") else grant.secret,
             app=app,
             scheme=self.settings.desk_origin.partition(":")[0],
         )
+        if jar.too_full(passed):
+            return self._too_full(way, grant)
         address = base(grant.upstream) + way.raw
         stream = way.desk.id if way.socket and not app else None
         with (
@@ -257,42 +266,5 @@ class Gateway:
                 back=back,
                 held=held,
                 guarded=not app,
+                jar_is_full=app and jar.many(passed),
             )
-
-    # --- No -------------------------------------------------------------------------------------
-
-    def _no_session(self, way: Way) -> web.StreamResponse:
-        """People are shown the way to the desktop's page; programs are told 401."""
-        framed = way.request.headers.get("Sec-Fetch-Dest", "document") != "document"
-        if way.navigates and not framed and way.request.method in ("GET", "HEAD"):
-            answer = web.Response(status=303, headers=headers.ours())
-            answer.headers["Location"] = self._desk_page(way.desk)
-            return answer
-        return self._page(way, 401, "denied")
-
-    def _blind(self, way: Way, error: PortalAway) -> web.StreamResponse:
-        log.warning("portal.away desktop=%s error=%s", way.desk.id, error)
-        return self._page(way, 503, "blind")
-
-    def _unknown(self, request: web.BaseRequest, status: int) -> web.StreamResponse:
-        if "text/html" not in request.headers.get("Accept", ""):
-            return self._plain(status, "no such desktop")
-        language = request.headers.get("Accept-Language", "")
-        return pages.page(status, "unknown", language=language, link=self.settings.portal_origin)
-
-    def _desk_page(self, desk: Desk) -> str:
-        return f"{self.settings.portal_origin}/desktops/{desk.id}/"
-
-    def _plain(self, status: int, word: str) -> web.Response:
-        return pages.plain(status, word)
-
-    def _page(self, way: Way, status: int, key: str, *, title: str = "") -> web.Response:
-        if not way.navigates:
-            return self._plain(status, key)
-        return pages.page(
-            status,
-            key,
-            title=title,
-            language=way.request.headers.get("Accept-Language", ""),
-            link=self._desk_page(way.desk),
-        )

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from tests.portal.access.world import World
+from portal.access.gateway import headers
+from tests.portal.access.world import Reply, World, read_all
+from tests.running import eventually
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +69,10 @@ CORPUS: dict[str, bytes] = {
     "HTTP/1.2": b"GET / HTTP/1.2\r\n@\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "no version": b"GET /\r\n@\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 @\r\n\r\n",
+    "nothing that is a word": b"\0\0\0\xff\xfe@\r\n\r\n",
+    "a NUL in our cookie": b"GET / HTTP/1.1\r\nHost: ~\r\nCookie: !\0\r\n\r\n",
+    "a lone LF in our cookie": b"GET / HTTP/1.1\r\nHost: ~\r\nCookie: !\nx\r\n\r\n",
     "absolute form": b"GET http://evil.example/ HTTP/1.1\r\n@\r\n",
     "absolute form of our own": b"GET http://~/ HTTP/1.1\r\n@\r\n",
     "a star": b"OPTIONS * HTTP/1.1\r\n@\r\n",
@@ -93,7 +99,12 @@ CORPUS: dict[str, bytes] = {
     + WS_KEY
     + b"Sec-WebSocket-Version: 13\r\nContent-Length: 5\r\n\r\nhello",
     "a line of 100 kB": b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n@\r\n",
-    "a header of 100 kB": G + b"X-A: " + b"a" * 100_000 + b"\r\n\r\n",
+    "a header of 2 MB": G + b"X-A: " + b"a" * 2_000_000 + b"\r\n\r\n",
+    "a cookie of 2 MB": b"GET / HTTP/1.1\r\nHost: ~\r\nCookie: !; a="
+    + b"a" * 2_000_000
+    + b"\r\n\r\n",
+    "a hundred headers of 20 kB": G
+    + b"".join(b"X-%d: %b\r\n" % (n, b"a" * 20_000) for n in range(100)),
     "a thousand headers": G + b"".join(b"X-%d: a\r\n" % n for n in range(1000)) + b"\r\n",
 }
 
@@ -106,14 +117,63 @@ def test_the_corpus_is_large_enough() -> None:
 def test_it_is_refused(world: World, name: str) -> None:
     world.desktop.heard.clear()
     before = world.desktop.connections
-    answers = statuses(world.say(spoken(world, CORPUS[name]), seconds=3))
+    said = world.say(spoken(world, CORPUS[name]), seconds=3)
+    answers = statuses(said)
     assert answers, "closed without a word"
+    assert nothing_is_repeated(said)
     # One answer: whatever came behind was not taken for another request.
     assert len(answers) == 1 and answers[0] in (400, 405, 431), answers
     assert not [heard for heard in world.desktop.heard if "smuggled" in heard.path]
     if "chunk" not in name:  # a body's mistakes show only once it is on its way
         assert world.desktop.connections == before
         assert not world.desktop.heard
+
+
+@pytest.mark.parametrize("body", [b"zz\r\nhello\r\n", b"2\r\nhello\r\n", b"-1\r\n"])
+def test_a_body_that_goes_wrong_later_is_waited_for_no_longer(world: World, body: bytes) -> None:
+    """Its head has been passed on by then; desktop and browser are let go at once."""
+    world.desktop.heard.clear()
+    with world.dial() as one:
+        one.sendall(spoken(world, P + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"))
+        eventually(lambda: world.desktop.heard, what="it is on its way")
+        one.sendall(body)
+        said = read_all(one)
+    assert statuses(said) == [400] and nothing_is_repeated(said)
+    eventually(lambda: not world.gateway.live.open, what="nothing is held any more")
+
+
+def test_a_body_that_goes_wrong_while_it_is_answered_is_cut_off(world: World) -> None:
+    async def soon(request: web.BaseRequest) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        await answer.write(b"begun")
+        await request.read()
+        return answer
+
+    world.desktop.answer = soon
+    try:
+        with world.dial() as one:
+            one.sendall(spoken(world, P + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"))
+            said = one.recv(65536)
+            while b"begun" not in said:
+                said += one.recv(65536)
+            one.sendall(b"zz\r\n")
+            said += read_all(one)
+    finally:
+        world.desktop.answer = None
+    assert statuses(said) == [200], "no second answer within the first"
+    assert not said.endswith(b"0\r\n\r\n"), "and the first is not whole"
+    eventually(lambda: not world.gateway.live.open, what="nothing is held any more")
+
+
+def nothing_is_repeated(said: bytes) -> bool:
+    """Byte for byte one of our few answers, whatever was asked."""
+    reply = Reply.of(re.sub(rb"^HTTP/\d\.\d", b"HTTP/1.1", said))
+    words = {"bad request", "headers too large", "no such method", "bad upgrade"}
+    passing = {"Date", "Content-Length", "Connection"}
+    told = {name: value for name, value in reply.headers if name not in passing}
+    ours = headers.ours() | {"Content-Type": "text/plain; charset=utf-8"}
+    return told == ours and reply.text.removesuffix("\n") in words
 
 
 def test_two_requests_in_one_breath_get_two_answers(world: World) -> None:

@@ -93,6 +93,7 @@ class EchoDesktop:
         self.sockets: list[web.WebSocketResponse] = []
         self.closed_with: list[int | None] = []
         self.protocol: tuple[str, ...] = ()
+        self.field_most = 65536  # of a header that it reads; many servers read 8190 bytes
         self._runner: web.ServerRunner | None = None
 
     async def start(self, path: Path) -> None:
@@ -103,7 +104,9 @@ class EchoDesktop:
                 echo.connections += 1
                 return super().__call__()
 
-        server = Counting(self._handle, access_log=None, auto_decompress=False)
+        server = Counting(
+            self._handle, access_log=None, auto_decompress=False, max_field_size=self.field_most
+        )
         self._runner = web.ServerRunner(server, shutdown_timeout=0.2)
         await self._runner.setup()
         await web.UnixSite(self._runner, str(path)).start()
