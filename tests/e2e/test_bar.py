@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests import browsing
-from tests.browsing import TERMINAL, chromium, inside, launch, open_desktop, person, sign_up
+from tests.browsing import (
+    TERMINAL,
+    chromium,
+    inside,
+    launch,
+    open_desktop,
+    person,
+    picture_of,
+    share_of,
+    sign_up,
+)
 from tests.e2e.test_walk import BLUE, GREEN, ground, reads
 from tests.running import Platform, eventually
 
@@ -145,5 +158,100 @@ def test_the_picture_comes_back_by_itself(erin: BrowserContext, platform: Platfo
 
     eventually(carries, seconds=40, what="the desktop again")
     expect(desk.get_by_role("alertdialog")).to_be_hidden()
+    page.close()
+    desk.close()
+
+
+# --- Another window, and a death ----------------------------------------------------------------
+
+PANEL = (251, 250, 246)  # of the desktop's own panel, along its lower edge
+
+
+def log_in(browser: Browser, platform: Platform, email: str) -> BrowserContext:
+    """The same person at a phone, which is turned to the desktop's page by an address."""
+    phone = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, locale="zh-CN"
+    )
+    phone.set_default_timeout(20_000)
+    page = phone.new_page()
+    page.goto(f"{platform.url}/accounts/login/")
+    page.locator("input[name=login]").fill(email)
+    page.locator("input[name=password]").fill("paint-by-evening-light")
+    page.locator("input[name=password]").press("Enter")
+    page.wait_for_url("**/desktops/**")
+    return phone
+
+
+def fits(desk: Page) -> bool:
+    """The desktop has the size of its window: its panel ends where that ends, on both sides."""
+    box = desk.locator("#stream").bounding_box()
+    assert box
+    bottom, right = int(box["y"] + box["height"]), int(box["x"] + box["width"])
+    corners = [(0, bottom - 40, 60, bottom), (right - 60, bottom - 40, right, bottom)]
+    above = (right - 60, bottom - 100, right, bottom - 60)
+    picture = desk.locator("#stream").is_visible() and not desk.get_by_role("alertdialog").count()
+    return (
+        picture
+        and all(share_of(desk, PANEL, one, near=8) > 0.3 for one in corners)
+        and len(picture_of(desk, above).getcolors(10_000) or ()) > 1
+    )
+
+
+def test_the_phone_and_then_the_computer(
+    browser: Browser, erin: BrowserContext, platform: Platform
+) -> None:
+    page = erin.new_page()
+    id = launch(page, platform.url, plan="files")
+    phone = log_in(browser, platform, "erin@example.org")
+    start = phone.pages[0]
+    start.goto(f"{platform.url}/desktops/{id}/")
+    with phone.expect_page() as opened:
+        start.locator("form[action$='/open/'] button").first.tap()
+    small = opened.value
+    eventually(lambda: fits(small), seconds=30, what="the picture at the phone")
+
+    large = open_desktop(page)
+    eventually(lambda: fits(large), seconds=15, what="the picture at the computer")
+    taken = small.get_by_role("alertdialog")
+    expect(taken).to_contain_text("is open in another window")
+    expect(small.locator("#stream")).to_have_count(0)
+    browsing.type_command(large, ground(GREEN))
+    reads(large, GREEN)
+
+    # And back: it takes it by its button alone, at its own size.
+    taken.get_by_role("button", name="Use it here").tap()
+    eventually(lambda: fits(small), seconds=15, what="the phone's picture again")
+    covered = large.get_by_role("alertdialog")
+    expect(covered).to_contain_text("is open in another window")
+    large.wait_for_timeout(3000)  # longer than the streamer's page would have waited
+    expect(covered).to_be_visible()
+    assert fits(small)
+    covered.get_by_role("button", name="Use it here").click()
+    eventually(lambda: fits(large), seconds=15, what="the computer's picture again")
+    reads(large, GREEN)
+    phone.close()
+    page.close()
+    large.close()
+
+
+def test_a_desktop_that_died_comes_back_in_its_tab(
+    erin: BrowserContext, platform: Platform
+) -> None:
+    page = erin.new_page()
+    id = launch(page, platform.url, plan="files")
+    desk = open_desktop(page)
+    browsing.type_command(desk, f"echo kept >kept.txt; {ground(GREEN)}")
+    reads(desk, GREEN)
+    state = platform.data / "desktops" / id / "state.json"
+    os.kill(int(json.loads(state.read_text())["pid"]), signal.SIGKILL)
+    # "Is starting again" stands there for as long as it takes, which may be next to nothing.
+    back = desk.get_by_role("alert").filter(has_text="Running again, same disk.")
+    expect(back).to_be_visible(timeout=60_000)
+    browsing.until_painted(desk)
+    browsing.until_listening(desk)
+    browsing.type_command(desk, f"grep -q kept kept.txt && {ground(BLUE)}")
+    reads(desk, BLUE)
+    expect(desk.get_by_role("alertdialog")).to_be_hidden()
+    expect(desk.locator("#bar")).to_be_attached()
     page.close()
     desk.close()

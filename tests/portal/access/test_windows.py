@@ -1,4 +1,4 @@
-"""Who has a desktop's stream, as it is written down; and what a death of the desktop leaves of it."""
+"""Who has a desktop's stream, as it is written down; and what the desktop's death leaves of it."""
 
 from __future__ import annotations
 

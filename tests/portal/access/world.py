@@ -158,6 +158,7 @@ class FakePortal:
     people: dict[str, str] = field(default_factory=dict)  # hash of a session → another person
     holders: dict[Desk, tuple[str, str]] = field(default_factory=dict)  # session's hash, window
     admitted: set[str] = field(default_factory=set)  # let in since a window took the stream
+    away: bool = False  # the desktop is: it is told about, and leads nowhere
     refuses: int = 0  # what stop and extend are answered, if not done
     _runner: web.ServerRunner | None = None
     port: int = 0
@@ -193,7 +194,7 @@ class FakePortal:
 
     def _answer(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if path == "/internal/check":
-            valid = [one for one in asked["sessions"] if one in self.sessions]
+            valid = [one for one in asked["sessions"] if one in self.sessions and not self.away]
             lost = [one for one in valid if self._superseded(one)]
             return 200, {"valid": valid, "superseded": lost}
         desk = Desk(uuid.UUID(asked["desktop"]), asked["app"])
@@ -216,6 +217,8 @@ class FakePortal:
             self.admitted.clear()
         if path in ("/internal/state", "/internal/take"):
             return 200, self._seen(asked["session"], desk)
+        if self.away:
+            return 401, {"error": "no_session"}
         told = {"upstream": self.upstream, "secret": SECRET, "generation": 1}
         told["superseded"] = self._superseded(asked["session"])
         return 200, told | {"title": "WebUI" if desk.app else ""}

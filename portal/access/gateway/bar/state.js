@@ -10,6 +10,7 @@ const RETRY_MS = [5000, 10000, 15000, 30000];
 // While something happens: it is soon over, and somebody waits for it.
 const HURRIED_MS = 1000;
 const HURRIED_LOOKS = 10;
+const AWAITED_MS = 2000; // a desktop that comes back
 const ENDS = { 401: "denied", 403: "denied", 404: "deleted" };
 
 export class State extends EventTarget {
@@ -99,8 +100,11 @@ export class State extends EventTarget {
       this.retryAt = Date.now() + wait;
       this.#tell("lost");
     }
-    if (this.hurried > 0 && !this.lost) wait = HURRIED_MS;
-    this.hurried--;
+    if (!this.lost && !document.hidden) {
+      if (this.current.returns) wait = AWAITED_MS;
+      if (this.hurried > 0) wait = HURRIED_MS;
+      this.hurried--;
+    }
     this.#again(wait);
   }
 
