@@ -45,7 +45,8 @@ class Server:
         """A password that the form takes; the tests' own hasher is none of the portal's."""
         password = "paint-by-evening-light"
         with override_settings(PASSWORD_HASHERS=_PASSWORD_HASHERS):
-            User.objects.filter(id=user.id).update(password=make_password(password))
+            user.password = make_password(password)
+        user.save(update_fields=["password"])
         return password
 
 
