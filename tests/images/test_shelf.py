@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from images import install
+from images import digest as digests
+from images import folders, install
 from images.install import InstallFailed
+from images.recipes import RecipeError
 from images.shelf import NotHere, Shelf
 from tests.images.recipes import STEP, a_setup, a_wheel, line
 
@@ -150,6 +152,48 @@ def test_an_older_version_stays_as_long_as_it_is_on_the_shelf(
     assert shelf.find("ink", "1.0") == old != new == shelf.find("ink", "1.1")
     with pytest.raises(NotHere, match=r"0\.9"):
         shelf.find("ink", "0.9")
+
+
+def test_what_was_published_is_had_whatever_becomes_of_its_folder(
+    shelf: Shelf, tmp_path: Path, tiny: Path
+) -> None:
+    file = a_setup(tmp_path / "further", "ink", version="1.0", more='extends = "tiny"')
+    old = shelf.prepare("ink", quiet)
+    assert old.creator is not None
+    digest = digests.of("ink", folders.find(shelf.images, shelf.more))
+    (file / "notes.txt").write_text("changed, under the same version")
+    assert shelf.find("ink", "1.0", digest) == old
+    with pytest.raises(NotHere, match=r"1\.0 of ink is not on this machine"):
+        shelf.find("ink", "1.0", "0" * 64)
+    (file / "setup.toml").write_text("spoilt = ")
+    assert shelf.find("ink", "1.0", digest) == old
+    with pytest.raises(RecipeError, match="not valid TOML"):
+        shelf.find("ink")
+    with pytest.raises(NotHere):
+        shelf.find("ink", "0.9", digest)
+
+
+def test_one_in_the_works_is_had_as_it_is_now(shelf: Shelf, tmp_path: Path, tiny: Path) -> None:
+    file = a_setup(tmp_path / "further", "ink", version="1.0-dev", more='extends = "tiny"')
+    digest = digests.of("ink", folders.find(shelf.images, shelf.more))
+    shelf.prepare("ink", quiet)
+    (file / "notes.txt").write_text("changed")
+    assert shelf.find("ink", "1.0-dev", digest) is None, "to be prepared anew"
+
+
+def test_another_s_mistake_is_no_hindrance(shelf: Shelf, tmp_path: Path, tiny: Path) -> None:
+    for name in ("Not A Slug", "spoilt"):
+        (tmp_path / "further" / name).mkdir(parents=True)
+        (tmp_path / "further" / name / "setup.toml").write_text("spoilt = ")
+    assert shelf.prepare("tiny", quiet).setup.exists()
+
+
+def test_what_windows_wrote_is_plain_inside_a_desktop(shelf: Shelf, tiny: Path) -> None:
+    file = tiny / "setup.toml"
+    file.write_bytes(f"\ufeff{file.read_text()}".replace("\n", "\r\n").encode())
+    prepared = shelf.prepare("tiny", quiet)
+    data = (prepared.setup / "setup.toml").read_bytes()
+    assert not data.startswith(b"\xef\xbb\xbf") and b"\r" not in data
 
 
 def test_what_is_killed_in_the_middle_is_prepared_by_the_next(

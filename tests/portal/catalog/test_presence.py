@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from images import digest, folders
 from images.install import INSTALLED
 from images.shelf import Shelf
 from portal.catalog import presence
@@ -98,6 +99,18 @@ def test_an_earlier_version_is_here_while_it_is_prepared(shelf: Path, images: Pa
     gone = setup(version="0.9")
     gone.superseded = True
     assert presence.of(gone) == presence.Presence(False, lacks="version")
+
+
+def test_one_whose_file_is_wrong_is_here_while_it_is_prepared(shelf: Path, images: Path) -> None:
+    row = setup(slug="forge", left_out=True)
+    lacks = presence.Presence(False, "./dev setups check forge", "file")
+    assert presence.of(row) == lacks
+    put(shelf, images)
+    row.digest = digest.of("forge", folders.find(images))
+    (images / "forge" / "setup.toml").write_text("spoilt = ")
+    assert presence.of(row).here
+    row.version = "0.9"
+    assert presence.of(row) == lacks
 
 
 def test_a_cluster_needs_an_image_that_somebody_named(settings: Any) -> None:
