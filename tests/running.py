@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,9 +39,26 @@ def eventually(look: Callable[[], T], *, seconds: float = 20, what: str = "") ->
 
 
 def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    """One that stays free until it is used: nobody is given it, and no other run of tests.
+
+    The kernel gives its own to every connection that goes out, so this is not one of those.
+    """
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    lowest, highest = int(given[0]), int(given[1])
+    # Chromium refuses some ports below these.
+    ports = [port for port in range(11_000, 65_536) if not lowest <= port <= highest]
+    locks = Path(tempfile.gettempdir(), f"atelier-test-ports-{os.geteuid()}")
+    locks.mkdir(mode=0o700, exist_ok=True)
+    for port in random.sample(ports, min(200, len(ports))):
+        lock = os.open(locks / str(port), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # as long as this process lives
+            with socket.socket() as one:
+                one.bind(("127.0.0.1", port))
+            return port
+        except OSError:
+            os.close(lock)
+    raise AssertionError("no port is free")
 
 
 @dataclass(frozen=True)

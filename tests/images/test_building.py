@@ -17,6 +17,7 @@ from tests.images.standins import SOURCE, WebUI, a_standin, keeps_the_contract
 from tests.running import eventually, free_port
 
 pytestmark = [
+    pytest.mark.node,
     pytest.mark.desktop,
     pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="the Debian below it is made by root"),

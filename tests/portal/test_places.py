@@ -131,7 +131,10 @@ def test_a_new_one_a_disk_and_an_old_one_are(tmp_path: Path, there: list[str]) -
     for name in there:
         (tmp_path / name).mkdir()
     places.claim(at(tmp_path))
-    places.make(at(tmp_path))
+    try:
+        places.make(at(tmp_path))
+    finally:
+        runtime.remove(at(tmp_path).run, tmp_path)
     assert (tmp_path / "keys" / "secret-key").read_text().strip()
 
 

@@ -16,6 +16,7 @@ from tests.running import Platform, eventually
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.node,
     pytest.mark.desktop,
     pytest.mark.browser,
     pytest.mark.full,

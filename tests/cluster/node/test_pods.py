@@ -26,7 +26,12 @@ from tests.cluster.node.machine import INODES
 from tests.cluster.node.scene import Scene
 from tests.running import eventually
 
-pytestmark = [pytest.mark.cluster, pytest.mark.desktop, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.node,
+    pytest.mark.desktop,
+    pytest.mark.timeout(300),
+]
 
 APP = "cd /tmp && (setsid python3 -m http.server --bind 127.0.0.1 7860 >/dev/null 2>&1 &)"
 END_OF_X = (

@@ -21,6 +21,7 @@ from tests.running import Platform
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.node,
     pytest.mark.desktop,
     pytest.mark.browser,
     pytest.mark.full,
