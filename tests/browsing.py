@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from PIL import Image
@@ -32,12 +32,20 @@ TERMINAL = (200, 130, 800, 450)
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    with chromiums(1) as (browser,):
+        yield browser
+
+
+@contextmanager
+def chromiums(count: int) -> Iterator[list[Browser]]:
+    """So many browsers that share nothing: as on the machines of so many people."""
+    with sync_playwright() as playwright, ExitStack() as open_ones:
+        browsers = []
+        for _ in range(count):
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+            open_ones.callback(browser.close)
+            browsers.append(browser)
+        yield browsers
 
 
 def person(browser: Browser, **options: Any) -> BrowserContext:
