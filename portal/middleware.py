@@ -134,9 +134,7 @@ class ButtonsLeadBack(_Either):
         if response.status_code == 405 and request.method == "GET" and _wants_page(request):
             return HttpResponseRedirect(_page_above(request.path))
         if request.method == "POST" and _asks_to_sign_in(request, response):
-            told = _(
-                "You were signed out; nothing was done. Sign in and press the button again."
-            )
+            told = _("You were signed out; nothing was done. Sign in and press the button again.")
             messages.warning(request, told)
         return response
 

@@ -211,23 +211,23 @@ def test_the_phone_and_then_the_computer(
     eventually(lambda: fits(small), seconds=30, what="the picture at the phone")
 
     large = open_desktop(page)
-    eventually(lambda: fits(large), seconds=15, what="the picture at the computer")
+    eventually(lambda: fits(large), seconds=30, what="the picture at the computer")
     taken = small.get_by_role("alertdialog")
-    expect(taken).to_contain_text("is open in another window")
+    expect(taken).to_contain_text("is open in another window", timeout=20_000)
     expect(small.locator("#stream")).to_have_count(0)
     browsing.type_command(large, ground(GREEN))
     reads(large, GREEN)
 
     # And back: it takes it by its button alone, at its own size.
     taken.get_by_role("button", name="Use it here").tap()
-    eventually(lambda: fits(small), seconds=15, what="the phone's picture again")
+    eventually(lambda: fits(small), seconds=30, what="the phone's picture again")
     covered = large.get_by_role("alertdialog")
-    expect(covered).to_contain_text("is open in another window")
+    expect(covered).to_contain_text("is open in another window", timeout=20_000)
     large.wait_for_timeout(3000)  # longer than the streamer's page would have waited
     expect(covered).to_be_visible()
     assert fits(small)
     covered.get_by_role("button", name="Use it here").click()
-    eventually(lambda: fits(large), seconds=15, what="the computer's picture again")
+    eventually(lambda: fits(large), seconds=30, what="the computer's picture again")
     reads(large, GREEN)
     phone.close()
     page.close()
