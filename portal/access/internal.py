@@ -97,6 +97,7 @@ def authorize(asked: Asked) -> Answer:
         "generation": entry.route.generation,
         "title": state.app_title(desk),
         "superseded": bool(windows.superseded([entry.session])),
+        "panel": desk.app not in ("", files.APP),  # our page of files says itself what it has to
     }
 
 
@@ -115,24 +116,33 @@ def check(asked: Asked) -> Answer:
 # --- The bar ------------------------------------------------------------------------------------
 
 
-def _of_the_stream(asked: Asked) -> sessions.Whose | Answer:
-    """Whose session this is; an app's page has no bar, and no business here."""
+def _whose(asked: Asked) -> sessions.Whose | Answer:
     hash, desk = _hash(asked["session"]), _desk(asked)
     whose = sessions.person(hash)
     if whose is None:
         return 401, {"error": "no_session"}
-    if desk.app or (whose.session.desktop_id, whose.session.app) != (desk.id, ""):
+    if (whose.session.desktop_id, whose.session.app) != (desk.id, desk.app):
         return 404, {"error": "another_desktop"}
     return whose
 
 
+def _of_the_stream(asked: Asked) -> sessions.Whose | Answer:
+    """Whose session this is; an app's page has no bar, and may say none of its verbs."""
+    if asked["app"]:
+        return 404, {"error": "not_for_apps"}
+    return _whose(asked)
+
+
 @for_the_gateway
 def told(asked: Asked) -> Answer:
-    """{session, desktop, app} → what the bar shows; also while the desktop rests."""
-    whose = _of_the_stream(asked)
+    """{session, desktop, app} → what the bar shows; also while the desktop rests.
+
+    Of an app: no more than the panel over its page needs.
+    """
+    whose = _whose(asked)
     if not isinstance(whose, sessions.Whose):
         return whose
-    seen = state.of(whose)
+    seen = state.of_app(whose) if whose.session.app else state.of(whose)
     return (200, seen) if seen else (404, {"error": "no_such_desktop"})
 
 

@@ -54,6 +54,17 @@ def of(whose: sessions.Whose) -> dict[str, Any] | None:
     }
 
 
+def of_app(whose: sessions.Whose) -> dict[str, Any] | None:
+    """For the panel over an app's page: whether it can go on, and why not. Nothing to press."""
+    if whose.session.app == files.APP:
+        return None
+    seen = of(whose)
+    if seen is None:
+        return None
+    told = ("name", "status", "open", "returns", "language", "now", "notices")
+    return {key: seen[key] for key in told} | {"may": {"stop": False, "extend": False}}
+
+
 def app_title(desk: Desk) -> str:
     """What an app is called, for whoever waits for it."""
     if desk.app == files.APP:

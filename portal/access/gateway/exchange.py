@@ -33,9 +33,11 @@ async def carry(
     held: Held,
     guarded: bool,
     jar_is_full: bool,
+    appended: bytes = b"",
 ) -> web.StreamResponse:
     """`guarded`: what answers asks for our secret, so a 401 is not meant for the browser.
 
+    `appended`: what an answer ends with if it is a page that can be read as it comes.
     `jar_is_full`: the cookies are so long that many servers would refuse them.
     Raises: JarRefused if this one does. ValueError for an answer that is none.
     """
@@ -60,7 +62,11 @@ async def carry(
             raise ValueError("the desktop switches protocols unasked")
         answer = web.StreamResponse(status=got.status, reason=got.reason)
         answer.headers.extend(back(got.headers))
-        return await _copy(request, got, answer)
+        if appended and not _is_plain_page(got):
+            appended = b""
+        if appended and got.content_length is not None:
+            answer.headers["Content-Length"] = str(got.content_length + len(appended))
+        return await _copy(request, got, answer, appended)
 
 
 def _not_read(got: aiohttp.ClientResponse) -> bool:
@@ -71,14 +77,28 @@ def _not_read(got: aiohttp.ClientResponse) -> bool:
     return got.status == HTTPStatus.BAD_REQUEST and ends
 
 
+def _is_plain_page(got: aiohttp.ClientResponse) -> bool:
+    """Whole, not packed, and in letters of which ours are a part."""
+    kind = got.headers.get("Content-Type", "").lower()
+    packed = got.headers.get("Content-Encoding", "identity").lower() != "identity"
+    whole = got.status not in BODILESS | {HTTPStatus.PARTIAL_CONTENT}
+    wide = "utf-16" in kind or "utf-32" in kind
+    return got.content_type == "text/html" and whole and not packed and not wide
+
+
 async def _copy(
-    request: web.BaseRequest, got: aiohttp.ClientResponse, answer: web.StreamResponse
+    request: web.BaseRequest,
+    got: aiohttp.ClientResponse,
+    answer: web.StreamResponse,
+    appended: bytes,
 ) -> web.StreamResponse:
     try:
         await answer.prepare(request)
         if request.method != "HEAD" and got.status not in BODILESS:
             async for piece in got.content.iter_chunked(CHUNK):
                 await answer.write(piece)
+            if appended:
+                await answer.write(appended)
         await answer.write_eof()
     except (aiohttp.ClientError, OSError):
         # Too late for another answer: a cut connection says that this one is not whole.

@@ -51,6 +51,12 @@ class Way:
             return heard["Sec-Fetch-Dest"] == "document"
         return self.navigates
 
+    @property
+    def is_document(self) -> bool:
+        """A page for a whole window is asked for, by a browser that says so."""
+        dest = self.request.headers.get("Sec-Fetch-Dest")
+        return dest == "document" and self.request.method != "HEAD" and not self.socket
+
 
 def is_looked_at(way: Way) -> bool:
     """Not fetched by a browser ahead of a person who may never come, nor by a look at headers."""

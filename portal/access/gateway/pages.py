@@ -63,6 +63,24 @@ WORDS: dict[str, tuple[tuple[str, str, str], tuple[str, str, str]]] = {
     ),
 }  # fmt: skip
 
+# What an app's own page may show where its requests are refused.
+SCRIPTS = {
+    "denied": (
+        "This desktop is not open here any more: it was stopped, or you logged out. Open it again from its page.",
+        "这个桌面已不在这里打开：它已停止，或你已退出登录。请从桌面页面重新打开。",
+    ),
+    "away": ("{title} does not answer. Try again in a moment.", "{title} 没有回应，请稍后重试。"),
+    "starting": ("{title} is starting. Try again in a moment.", "{title} 正在启动，请稍后重试。"),
+    "blind": (
+        "Atelier itself does not answer right now. Your desktop goes on with its work; try again in a moment.",
+        "Atelier 暂时没有回应。你的桌面仍在运行，请稍后重试。",
+    ),
+    "cookies": (
+        "{title} keeps too many cookies in this browser. We removed them; try again.",
+        "{title} 在这个浏览器里的 Cookie 太多，已清除，请重试。",
+    ),
+}  # fmt: skip
+
 # Below the link of "cookies", for those that could not be removed one by one.
 FORGET = (
     "If this page comes again: remove every cookie here, and open from the desktop's page",
@@ -114,6 +132,15 @@ def speaks_chinese(accepted: str) -> bool:
 def plain(status: int, word: str) -> web.Response:
     """For programs: one word."""
     return web.Response(status=status, text=word + "\n", headers=ours())
+
+
+def for_scripts(status: int, key: str, *, language: str, title: str = "") -> web.Response:
+    """For the script of an app's page, which reads JSON and may show what it finds: a sentence,
+    under the names by which such programs look for one.
+    """
+    said = SCRIPTS[key][1 if speaks_chinese(language) else 0].replace("{title}", title)
+    told = {"error": key, "detail": said, "message": said}
+    return web.json_response(told, status=status, headers=ours())
 
 
 def refusal(status: int) -> web.Response:

@@ -44,6 +44,7 @@ class Grant:
     secret: str
     title: str = ""
     superseded: bool = False  # another session's window has the stream
+    panel: bool = False  # whether our panel lies over its pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,8 @@ class Portal:
         if status != 200:
             raise PortalAway(f"authorize: {status}")
         secret, title = str(told.get("secret", "")), str(told.get("title", ""))
-        superseded = told.get("superseded") is True
-        grant = Grant(_text(told, "upstream"), secret, title, superseded)
+        superseded, panel = told.get("superseded") is True, told.get("panel") is True
+        grant = Grant(_text(told, "upstream"), secret, title, superseded, panel)
         if len(self.grants) >= MOST_REMEMBERED:
             self.grants.clear()
         self.grants[session, desk] = (time.monotonic() + REMEMBERED_S, grant)

@@ -35,20 +35,13 @@ class Refusals:
     def _too_full(self, way: Way, grant: Grant) -> web.Response:
         """The app's cookies, or what else it adds, do not fit: the cookies are removed."""
         log.info("app.too_full desktop=%s app=%s", way.desk.id, way.desk.app)
-        answer = self._plain(431, "headers too large")
-        if way.navigates and way.desk.app:
-            answer = pages.page(
-                431,
-                "cookies",
-                title=grant.title or way.desk.app,
-                language=way.request.headers.get("Accept-Language", ""),
-                link="/",
-                forget=FORGET,
-            )
-        if way.desk.app:
-            sent = way.request.headers.getall("Cookie", [])
-            for line in jar.emptied(sent, host=way.request.headers["Host"], raw=way.raw):
-                answer.headers.add("Set-Cookie", line)
+        if not way.desk.app:
+            return self._plain(431, "headers too large")
+        title = grant.title or way.desk.app
+        answer = self._page(way, 431, "cookies", title=title, link="/", forget=FORGET)
+        sent = way.request.headers.getall("Cookie", [])
+        for line in jar.emptied(sent, host=way.request.headers["Host"], raw=way.raw):
+            answer.headers.add("Set-Cookie", line)
         return answer
 
     def _blind(self, way: Way, error: PortalAway) -> web.StreamResponse:
@@ -67,16 +60,30 @@ class Refusals:
     def _plain(self, status: int, word: str) -> web.Response:
         return pages.plain(status, word)
 
-    def _page(self, way: Way, status: int, key: str, *, title: str = "") -> web.Response:
-        if not way.navigates:
-            return self._plain(status, key)
-        return pages.page(
-            status,
-            key,
-            title=title,
-            language=way.request.headers.get("Accept-Language", ""),
-            link=self._desk_page(way.desk),
-        )
+    def _page(
+        self,
+        way: Way,
+        status: int,
+        key: str,
+        *,
+        title: str = "",
+        link: str = "",
+        forget: str = "",
+    ) -> web.Response:
+        """In the form that whoever asks can show: a page, JSON for an app's script, or a word."""
+        language = way.request.headers.get("Accept-Language", "")
+        if way.navigates:
+            return pages.page(
+                status,
+                key,
+                title=title,
+                language=language,
+                link=link or self._desk_page(way.desk),
+                forget=forget,
+            )
+        if way.desk.app and way.request.headers.get("Sec-Fetch-Dest") == "empty":
+            return pages.for_scripts(status, key, language=language, title=title or way.desk.app)
+        return self._plain(status, key)
 
     def _forget(self, way: Way) -> web.Response:
         """The last way out of a jar that is too full: every cookie goes, the way in with them."""

@@ -14,7 +14,7 @@ from portal.access import hosts
 from portal.access.gateway import bar, exchange, guards, headers, jar, pages, sockets
 from portal.access.gateway.guards import Way
 from portal.access.gateway.live import Live, TooMany
-from portal.access.gateway.portal import Denied, Grant, Portal, PortalAway
+from portal.access.gateway.portal import Denied, Grant, Portal, PortalAway, State
 from portal.access.gateway.refusals import FORGET, Refusals
 from portal.access.gateway.settings import Settings
 from portal.access.gateway.upstream import Upstreams, base
@@ -82,11 +82,13 @@ class Gateway(Refusals):
                 return await self._enter(way)
             if method == "POST" and raw in VERBS and not app:
                 return await self._act(way, VERBS[raw])
-            if method == "GET" and not app and (asked := STATE.fullmatch(raw)):
+            if method == "GET" and (asked := STATE.fullmatch(raw)):
                 return await self._state(way, asked[1] or "")
             if method == "GET" and raw == FORGET and guards.pressed_here(way):
                 return self._forget(way)
-            if method in ("GET", "HEAD") and not app and (found := bar.file(raw)):
+            if method == "GET" and raw == bar.PANEL and app:
+                return await self._panel(way)
+            if method in ("GET", "HEAD") and (found := bar.file(raw)):
                 return found
         return self._plain(404, "not found")
 
@@ -115,8 +117,27 @@ class Gateway(Refusals):
             portal_page=self._desk_page(way.desk),
         )
 
+    async def _panel(self, way: Way) -> web.StreamResponse:
+        """What lies over an app's page, unseen until the app cannot go on."""
+        told = await self._told(way)
+        if isinstance(told, web.StreamResponse):
+            return told
+        language = str(told.get("language") or way.request.headers.get("Accept-Language", ""))
+        return bar.panel(
+            told,
+            own=way.own,
+            chinese=pages.speaks_chinese(language),
+            portal_page=self._desk_page(way.desk),
+        )
+
     async def _state(self, way: Way, window: str) -> web.StreamResponse:
-        """What the bar shows, asked for every few seconds by each window that is open."""
+        """What bar and panel show, asked for every few seconds by each window that is open."""
+        told = await self._told(way)
+        if isinstance(told, web.StreamResponse):
+            return told
+        return web.json_response(bar.seen_from(window, told), headers=headers.ours())
+
+    async def _told(self, way: Way) -> State | web.StreamResponse:
         session = headers.cookie(way.request.headers.getall("Cookie", []))
         if not guards.from_itself(way):
             return self._plain(403, "wrong origin")
@@ -128,7 +149,7 @@ class Gateway(Refusals):
             return self._blind(way, error)
         if isinstance(told, Denied):
             return self._plain(told.status, "denied")
-        return web.json_response(bar.seen_from(window, told), headers=headers.ours())
+        return told
 
     async def _act(self, way: Way, verb: str) -> web.StreamResponse:
         """One of the bar's verbs; see `bar` for who can say them."""
@@ -220,7 +241,7 @@ class Gateway(Refusals):
             if way.desk.app and isinstance(error, aiohttp.ClientConnectionError):
                 # The desktop runs, or we would not have been told where: the app is not up yet.
                 return self._page(way, 503, "starting", title=grant.title or way.desk.app)
-            return self._page(way, 502, "away")
+            return self._page(way, 502, "away", title=grant.title)
 
     async def _carry(self, way: Way, session: str, grant: Grant) -> web.StreamResponse:
         request, app = way.request, bool(way.desk.app)
@@ -232,6 +253,9 @@ class Gateway(Refusals):
             app=app,
             scheme=self.settings.desk_origin.partition(":")[0],
         )
+        appended = bar.panels_script(way.own) if grant.panel and way.is_document else b""
+        if appended:
+            passed["Accept-Encoding"] = "identity"
         if jar.too_full(passed):
             return self._too_full(way, grant)
         address = base(grant.upstream) + way.raw
@@ -267,4 +291,5 @@ class Gateway(Refusals):
                 held=held,
                 guarded=not app,
                 jar_is_full=app and jar.many(passed),
+                appended=appended,
             )

@@ -49,7 +49,7 @@ def test_every_jar_is_read_and_32_kib_are_passed_on(world: World) -> None:
 @pytest.mark.parametrize("kib", [60, 700])
 def test_more_is_refused_by_us_and_removed(world: World, kib: int) -> None:
     reply = world.ask("GET", "/a/b?c", desk=world.app, cookie=full(kib))
-    assert (reply.status, reply.text) == (431, "headers too large\n")
+    assert (reply.status, reply.text) == (431, "cookies\n")
     assert not world.desktop.heard
     lines = reply.get("Set-Cookie")
     assert all("Max-Age=0" in line and "=;" in line for line in lines)

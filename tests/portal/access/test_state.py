@@ -17,6 +17,7 @@ from tests.portal.access.conftest import Running, see
 from tests.portal.access.test_views import LogIn, ask, opened, ticket_in
 
 VERBS = ("state", "stop", "extend")
+ACTS = ("stop", "extend")
 
 
 @pytest.fixture
@@ -118,12 +119,38 @@ def test_sessions_of_nobody_of_others_and_of_apps_are_told_nothing(
         assert ask(verb, session | {"app": "webui"}).status_code == 404
         assert ask(verb, session | {"session": "x"}).status_code == 400
         assert ask(verb, session, key="a guess").status_code == 403
-    DesktopSession.objects.update(app="webui")
-    for verb in VERBS:
-        assert ask(verb, session | {"app": "webui"}).status_code == 404
+    for app in ("webui", "files"):
+        DesktopSession.objects.update(app=app)
+        for verb in ACTS if app == "webui" else VERBS:
+            assert ask(verb, session | {"app": app}).status_code == 404
     for one in (desktop, other):
         one.refresh_from_db()
         assert one.desired == "running"
+
+
+def test_an_apps_page_is_told_whether_it_can_go_on_and_no_more(
+    desktop: Desktop, session: dict[str, str]
+) -> None:
+    DesktopSession.objects.update(app="webui")
+    asked = session | {"app": "webui"}
+    state = told(asked)
+    assert state.pop("now")
+    assert state == {
+        "name": "Rain",
+        "language": "",
+        "status": "running",
+        "open": True,
+        "returns": False,
+        "may": {"stop": False, "extend": False},
+        "notices": [],
+    }
+    assert ask("state", session).status_code == 404, "nor does its session speak for the stream"
+    desktops.stop(desktop.id)
+    assert (told(asked)["status"], told(asked)["open"]) == ("stopping", False)
+    see(desktop, Observed.ABSENT)
+    assert (told(asked)["status"], told(asked)["open"]) == ("stopped", False)
+    see(desktops.start(desktop.id), Observed.READY)
+    assert (told(asked)["status"], told(asked)["open"]) == ("running", False)
 
 
 def test_who_left_or_logged_out_is_told_nothing(
@@ -143,3 +170,4 @@ def test_an_apps_name_is_told_with_its_way(
     secret = ask("redeem", {"ticket": sessions.digest(ticket), **desk}).json()["session"]
     told = ask("authorize", {"session": sessions.digest(secret), **desk}).json()
     assert (told["title"], told["upstream"]) == ("WebUI", "unix:/nowhere.webui")
+    assert told["panel"] is True, "and that our panel lies over its pages"

@@ -118,6 +118,7 @@ def test_the_gateway_redeems_authorizes_and_checks(
         "generation": 1,
         "title": "",
         "superseded": False,
+        "panel": False,
     }
     assert ask("authorize", {"session": hash, **desk, "app": "webui"}).status_code == 404
     other = {"session": hash, "desktop": str(uuid4()), "app": ""}

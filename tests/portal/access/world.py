@@ -221,7 +221,7 @@ class FakePortal:
             return 401, {"error": "no_session"}
         told = {"upstream": self.upstream, "secret": SECRET, "generation": 1}
         told["superseded"] = self._superseded(asked["session"])
-        return 200, told | {"title": "WebUI" if desk.app else ""}
+        return 200, told | {"title": "WebUI" if desk.app else "", "panel": desk.app == "webui"}
 
     def _seen(self, session: str, desk: Desk) -> dict[str, Any]:
         by, window = self.holders.get(desk, ("", ""))

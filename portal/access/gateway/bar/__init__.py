@@ -23,6 +23,17 @@ out. So nothing may be offered here that a desktop must not do to the person who
   our place later, when the desktop is a new one.
 * Anything more (sharing, deleting, money, other desktops) is asked on the portal's own pages.
 
+An app (a WebUI) has an origin of its own, and no bar. Its pages come as the app makes them, with
+one line of ours at their end (`watch.js`), which lays our panel over them, unseen until there is
+something to say: that the desktop was stopped, that the connection broke. Why not the other way
+round, the app in a frame within a page of ours? Because a WebUI is used as a page: its address,
+its history, printing, links to new windows, downloads, and what it does when it finds itself in a
+frame, all would have to be imitated. So the panel is in the frame. What was said above holds there
+too: the app can take the panel away or draw another. It informs; it protects nothing, and it is
+told less than the bar is, with no verb at all. Without the line there is no panel, and the page is
+as the app made it: where the app's own policy allows no script or frame of its own origin, where
+its service worker answers with a page of its own, where a page comes packed though nobody asked.
+
 The content policy allows scripts and styles from our own folder alone; it guards against what gets
 into this page's text, not against the frame.
 """
@@ -45,8 +56,11 @@ from portal.access.gateway import guards, headers
 HERE = Path(__file__).resolve().parent
 STATIC = HERE.parents[2] / "static"
 PREFIX = f"{guards.OURS}/bar"
+PANEL = f"{guards.OURS}/panel"
 # What the frame asks for: the stream's own page, by an address that is not the bar's.
 STREAM = "/?stream"
+
+BAR_PAGE, PANEL_PAGE = "page.html", "panel.html"
 
 Words = dict[str, str]
 _ADDRESS = re.compile(rf"{PREFIX}/([0-9a-f]{{16}})/([\w.-]+)")
@@ -82,9 +96,13 @@ def words(chinese: bool) -> Words:
 
 
 @cache
-def _page(chinese: bool) -> str:
-    """The page in one language, with slots left for what each desktop fills in."""
+def _page(chinese: bool, name: str) -> str:
+    """A page in one language, with slots left for what each desktop fills in."""
     said = words(chinese)
+    if name == PANEL_PAGE:
+        # The same panel, where no picture stops.
+        instead = {key: text for key, text in said.items() if key.startswith("app_")}
+        said = said | {key.removeprefix("app_"): text for key, text in instead.items()}
 
     def fill(found: re.Match[str]) -> str:
         kind, name = found[1], found[2] or ""
@@ -99,7 +117,7 @@ def _page(chinese: bool) -> str:
             return f"{PREFIX}/{version()}"
         return {"stream": STREAM, "words": _data(said)}.get(kind, found[0])
 
-    return _SLOT.sub(fill, (HERE / "page.html").read_text())
+    return _SLOT.sub(fill, (HERE / name).read_text())
 
 
 def _data(value: Any) -> str:
@@ -122,18 +140,41 @@ def seen_from(window: str, told: dict[str, Any]) -> dict[str, Any]:
 
 def page(state: dict[str, Any], *, own: str, chinese: bool, portal_page: str) -> web.Response:
     """The bar's page, with the state that is known as it is sent."""
+    text = _filled(BAR_PAGE, state, chinese=chinese, portal_page=portal_page)
+    return _answer(text, own=own, frames="'self'", framed_by="'none'")
+
+
+def panel(state: dict[str, Any], *, own: str, chinese: bool, portal_page: str) -> web.Response:
+    """The page of the panel over an app's page, in a frame that `watch.js` makes."""
+    text = _filled(PANEL_PAGE, state, chinese=chinese, portal_page=portal_page)
+    answer = _answer(text, own=own, frames="'none'", framed_by="'self'")
+    # For an app that asks this of all that it embeds; everything here is from its own origin.
+    answer.headers["Cross-Origin-Embedder-Policy"] = "require-corp"
+    return answer
+
+
+def panels_script(own: str) -> bytes:
+    """What an app's page ends with: to the parser it is part of the body. A whole address, for the
+    page may name another place as its base."""
+    return f'<script src="{own}{PREFIX}/{version()}/watch.js" async></script>\n'.encode()
+
+
+def _filled(name: str, state: dict[str, Any], *, chinese: bool, portal_page: str) -> str:
     filled = {
         "name": html.escape(str(state.get("name", ""))),
         "portal": html.escape(portal_page),
         "state": _data(state),
     }
-    text = _SLOT.sub(lambda found: filled.get(found[1], found[0]), _page(chinese))
+    return _SLOT.sub(lambda found: filled.get(found[1], found[0]), _page(chinese, name))
+
+
+def _answer(text: str, *, own: str, frames: str, framed_by: str) -> web.Response:
     answer = web.Response(text=text, content_type="text/html", headers=headers.ours())
     ours = f"{own}{PREFIX}/"
     answer.headers["Content-Security-Policy"] = (
         f"default-src 'none'; script-src {ours}; style-src {ours}; font-src {ours}; "
-        f"img-src {ours}; connect-src 'self'; frame-src 'self'; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'"
+        f"img-src {ours}; connect-src 'self'; frame-src {frames}; base-uri 'none'; "
+        f"form-action 'none'; frame-ancestors {framed_by}"
     )
     return answer
 
