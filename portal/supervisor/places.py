@@ -14,6 +14,9 @@ from portal.supervisor.person import Person, name_of
 from portal.supervisor.problems import Trouble, worded
 
 ROOT = Path(__file__).resolve().parents[2]
+# Further folders that whoever starts this may name: the catalogue is read from the one, and
+# whether a setup is prepared is seen in the other.
+FURTHER = ("ATELIER_SETUPS_FOLDER", "ATELIER_LOCAL_SETUPS")
 # With what follows for one desktop's stream, its place in the database takes 255 characters.
 LONGEST_DATA_BYTES = 180
 # What a new database takes at its first start; and what one that is there needs to go on.
@@ -62,7 +65,9 @@ class Places:
     @property
     def needed(self) -> list[Path]:
         """What the service user has to reach beside the checkout."""
-        return [self.data, self.run]
+        named = [os.environ.get(name) or "" for name in FURTHER]
+        further = [Path(name).absolute() for name in named if name and Path(name).is_dir()]
+        return [self.data, self.run, *further]
 
     def log(self, name: str) -> Path:
         return self.data / "logs" / f"{name}.log"

@@ -149,8 +149,9 @@ def test_it_takes_over_what_a_killed_supervisor_left(quiet: Platform) -> None:
 
 @pytest.mark.servers
 @pytest.mark.timeout(300)
-def test_one_creator_s_mistake_is_told_and_stops_nobody(quiet: Platform) -> None:
-    own = quiet.data / "own"
+def test_one_creator_s_mistake_is_told_and_stops_nobody(quiet: Platform, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    tmp_path.chmod(0o700)  # as somebody's home is
     for slug in ("rain", "snow"):
         (own / slug).mkdir(parents=True)
     (own / "rain" / "setup.toml").write_bytes(f"\ufeff{RAIN}".replace("\n", "\r\n").encode())
