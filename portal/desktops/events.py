@@ -3,6 +3,9 @@
 Each begins with the present state, so a page that was away misses nothing; then sends what
 changed. It ends, with `bye`, as soon as the session or the membership has ended: that is looked
 up again with every event, and twice a minute without any.
+
+A page that may not hold a connection (live.js says which) asks for the present state alone: with
+`once` the stream ends after it, with `end`.
 """
 
 from __future__ import annotations
@@ -69,7 +72,9 @@ def response(stream: AsyncIterator[bytes]) -> StreamingHttpResponse:
     )
 
 
-async def of_desktop(listener: Listener, desktop_id: UUID) -> AsyncIterator[bytes]:
+async def of_desktop(
+    listener: Listener, desktop_id: UUID, *, once: bool = False
+) -> AsyncIterator[bytes]:
     """Everything live on one desktop's page."""
     await _let_go()
     yield _retry()
@@ -90,12 +95,15 @@ async def of_desktop(listener: Listener, desktop_id: UUID) -> AsyncIterator[byte
             if new:
                 more = {"title": page.title, "say": page.say, "status": page.status}
                 yield _event("parts", _parts(new, listener, **more))
+            if once:
+                yield _event("end", {})
+                return
             changed: set[UUID | None] = set()
             async for beat in _wait(subscription, _only(desktop_id), changed):
                 yield beat
 
 
-async def of_tenant(listener: Listener) -> AsyncIterator[bytes]:
+async def of_tenant(listener: Listener, *, once: bool = False) -> AsyncIterator[bytes]:
     """Every row of a tenant's list, and the sentence above it."""
     await _let_go()
     yield _retry()
@@ -110,6 +118,9 @@ async def of_tenant(listener: Listener) -> AsyncIterator[bytes]:
                 return
             async for name, data in rows.news(viewer, changed):
                 yield _event(name, data)
+            if once:
+                yield _event("end", {})
+                return
             changed = set()
             async for beat in _wait(subscription, rows.mine, changed):
                 yield beat

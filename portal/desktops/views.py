@@ -82,13 +82,14 @@ def detail(request: HttpRequest, desktop_id: UUID) -> HttpResponse:
 def detail_events(request: HttpRequest, desktop_id: UUID) -> HttpResponseBase:
     """404 for strangers and for nobody alike: a stream cannot show a log-in page."""
     desktop = found(request, desktop_id)
-    return events.response(events.of_desktop(_listener(request), desktop.id))
+    once = "once" in request.GET
+    return events.response(events.of_desktop(_listener(request), desktop.id, once=once))
 
 
 @require_GET
 def listing_events(request: HttpRequest) -> HttpResponseBase:
     seeing(request)
-    return events.response(events.of_tenant(_listener(request)))
+    return events.response(events.of_tenant(_listener(request), once="once" in request.GET))
 
 
 def detail_page(

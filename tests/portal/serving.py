@@ -34,11 +34,15 @@ class Server:
 
     def let_in(self, context: BrowserContext, user: User) -> None:
         """This browser is signed in as that person from now on."""
+        context.add_cookies([self.session_of(user)])  # type: ignore[list-item]
+
+    def session_of(self, user: User) -> dict[str, object]:
+        """The cookie of a log-in of theirs."""
         client = Client()
         client.force_login(user)
         session = {"name": f"__Host-atelier{self.port}", "value": client.session.session_key}
-        cookie = {"domain": "localhost", "path": "/", "secure": True, "httpOnly": True}
-        context.add_cookies([session | cookie | {"sameSite": "Lax"}])  # type: ignore[list-item]
+        where = {"domain": "localhost", "path": "/", "secure": True, "httpOnly": True}
+        return session | where | {"sameSite": "Lax"}
 
     @staticmethod
     def give_password(user: User) -> str:

@@ -126,10 +126,19 @@
   }
 
   // --- The stream -----------------------------------------------------------------------------
-  // Browsers keep six connections to a site, so a page in the background gives its own back,
-  // unless something is on its way there. What it missed comes first when it returns.
+  // Browsers keep six connections to a site, for all of its tabs and windows together. So a page
+  // holds a stream only while it is looked at, and only as many pages of one browser as there are
+  // SLOTS: each slot is a Web Lock, which the browser itself takes back from a page that ends. The
+  // other pages ask now and then for the present state, which is the same stream, ending after it;
+  // so does a hidden page while something is on its way there, for the words in its tab. What a
+  // page missed comes first when it is looked at again.
+  const SLOTS = ["atelier-live-1", "atelier-live-2"];
+  const ASK_AGAIN_MS = 3000, HIDDEN_ASK_AGAIN_MS = 10000, TRY_AGAIN_MS = 5000;
   const BUSY = ["queued", "starting", "stopping", "deleting"];
   let source = null;
+  let free = null; // gives the slot back
+  let turn = 0; // of two that follow at once, the later one counts
+  let again = 0;
   let lost = 0;
 
   function lostNotice(shown) {
@@ -137,39 +146,60 @@
     if (notice) notice.hidden = !shown;
   }
 
-  function close() {
-    source?.close();
-    source = null;
-    clearTimeout(lost);
+  // A free slot, as the function that gives it back; null where all are taken.
+  function slot(names = SLOTS) {
+    const [name, ...others] = names;
+    if (!name || !navigator.locks) return Promise.resolve(null);
+    return new Promise((found) => {
+      navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+        if (lock) return new Promise((release) => found(release));
+        found(slot(others));
+      }).catch(() => found(null));
+    });
   }
 
-  function open() {
+  function close() {
+    turn += 1;
+    clearTimeout(again);
+    source?.close();
+    free?.();
+    source = free = null;
+  }
+
+  function found() {
+    clearTimeout(lost);
+    lost = 0;
+    lostNotice(false);
+  }
+
+  function followLater(ms) {
+    close();
+    again = setTimeout(follow, ms);
+  }
+
+  async function follow() {
     const root = document.querySelector("[data-live]");
-    if (!root || source) return;
-    source = new EventSource(root.dataset.live);
-    source.addEventListener("open", () => { clearTimeout(lost); lost = 0; lostNotice(false); });
+    close();
+    const mine = turn;
+    if (document.hidden && !BUSY.includes(root.dataset.status)) return found();
+    const given = document.hidden ? null : await slot();
+    if (mine !== turn) return given?.();
+    free = given;
+    source = new EventSource(root.dataset.live + (given ? "" : "?once"));
+    source.addEventListener("open", found);
     source.addEventListener("parts", (event) => take(JSON.parse(event.data)));
     source.addEventListener("removed", (event) => {
       part(JSON.parse(event.data).id)?.remove();
       rowsLeft();
     });
+    source.addEventListener("end", () => followLater(document.hidden ? HIDDEN_ASK_AGAIN_MS : ASK_AGAIN_MS));
     source.addEventListener("gone", () => { close(); location.assign(root.dataset.liveGone || "/"); });
     source.addEventListener("bye", () => { close(); location.reload(); });
     source.addEventListener("error", () => {
       if (!lost) lost = setTimeout(() => lostNotice(true), 4000);
-      // A stream that was refused is not tried again by the browser; try it now and then.
-      if (source?.readyState === EventSource.CLOSED) {
-        source = null;
-        setTimeout(open, 5000);
-      }
+      // The browser itself tries a stream again, unless it was refused.
+      if (!given || source?.readyState === EventSource.CLOSED) followLater(TRY_AGAIN_MS);
     });
-  }
-
-  function look() {
-    const root = document.querySelector("[data-live]");
-    if (!root) return;
-    if (!document.hidden) open();
-    else if (!BUSY.includes(root.dataset.status)) close();
   }
 
   // --- Dialogs --------------------------------------------------------------------------------
@@ -203,8 +233,9 @@
     tick();
     setInterval(tick, 1000);
     if (root) {
-      look();
-      document.addEventListener("visibilitychange", look);
+      follow();
+      document.addEventListener("visibilitychange", follow);
+      addEventListener("pagehide", close);
     }
   }
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
