@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import Role
 from portal.accounts.permissions import Actor, grantable
+from portal.display_names import DisplayNameField
 
 ROLE_WORDS = {
     Role.OWNER: _("Owner: everything, also other owners"),
@@ -21,12 +22,12 @@ LIFETIMES = {"30": _("30 days"), "90": _("90 days"), "365": _("1 year"), "": _("
 
 
 class ProfileForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=80, required=False)
+    name = DisplayNameField(label=_("Name"), max_length=80, required=False)
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
 
 
 class TeamForm(forms.Form):
-    name = forms.CharField(
+    name = DisplayNameField(
         label=_("Name"), max_length=80, error_messages={"required": _("Give the team a name.")}
     )
 
@@ -51,7 +52,7 @@ class InviteForm(forms.Form):
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(
+    name = DisplayNameField(
         label=_("Name"),
         max_length=80,
         error_messages={"required": _("Say what the token is for, so that you know it again.")},

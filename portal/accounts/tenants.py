@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal import display_names
 from portal.accounts import audit
 from portal.accounts.models import ApiToken, Invitation, Membership, Role, Tenant, User
 from portal.accounts.permissions import Actor, Forbidden, may_touch, require
@@ -154,12 +155,14 @@ def _keep_an_owner(member: Membership) -> None:
 
 
 def _checked(name: str) -> str:
-    name = " ".join(name.split())
+    name = display_names.clean(name)
     if not name:
         raise Refused("no_name", _("Give the team a name."))
     if len(name) > NAME_LENGTH_MAX:
         message = _("A name has at most {n} characters.")
         raise Refused("long_name", message.format(n=NAME_LENGTH_MAX))
+    if not display_names.can_be_shown(name):
+        raise Refused("unshowable_name", display_names.unshowable())
     return name
 
 

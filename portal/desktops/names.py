@@ -8,6 +8,7 @@ from collections.abc import Collection
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from portal import display_names
 from portal.desktops.refusals import Refused
 
 NAME_MAX = 60
@@ -44,8 +45,8 @@ def invent(taken: Collection[str], *, rng: random.Random | None = None) -> str:
 
 
 def checked(name: str) -> str:
-    """The name as it will be kept. Refused when it is empty, too long or unprintable."""
-    clean = " ".join(name.split())
+    """The name as it will be kept. Refused when it is empty, too long or cannot be shown."""
+    clean = display_names.clean(name)
     if not clean:
         raise Refused("name_empty", _("Give it a name."), field="name")
     if len(clean) > NAME_MAX:
@@ -57,9 +58,8 @@ def checked(name: str) -> str:
             have=len(clean),
             max=NAME_MAX,
         )
-    if not clean.isprintable():
-        message = _("The name has characters that cannot be shown.")
-        raise Refused("name_unprintable", message, field="name")
+    if not display_names.can_be_shown(clean):
+        raise Refused("name_unprintable", display_names.unshowable(), field="name")
     return clean
 
 

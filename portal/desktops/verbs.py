@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from portal import display_names
 from portal.accounts.permissions import Actor
 from portal.desktops import actions, views
 from portal.desktops.forms import DeleteForm, NameForm
@@ -52,7 +53,7 @@ def delete(request: HttpRequest, desktop_id: UUID) -> HttpResponse:
     desktop = views.found(request, desktop_id)
     form = DeleteForm(request.POST)
     typed = form.cleaned_data["name"] if form.is_valid() else ""
-    if " ".join(typed.split()) != desktop.name:
+    if not display_names.is_same(typed, desktop.name):
         message = _("Type “{name}” exactly as it is written. Nothing was deleted.")
         return views.detail_page(
             request,

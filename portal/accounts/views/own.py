@@ -107,8 +107,7 @@ def _usable(request: HttpRequest):  # type: ignore[no-untyped-def]
 
 
 def _saved(request: HttpRequest, user: User, form: ProfileForm) -> HttpResponse:
-    name = " ".join(form.cleaned_data["name"].split())
-    language = form.cleaned_data["language"]
+    name, language = form.cleaned_data["name"], form.cleaned_data["language"]
     User.objects.filter(id=user.id).update(name=name, language=language)
     user.language = language
     translation.activate(language)

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
 from django.db import transaction
 
+from portal import display_names
 from portal.accounts import audit, tokens
 from portal.accounts.models import User
 from portal.accounts.permissions import Actor
@@ -33,6 +34,9 @@ class Command(BaseCommand):
             validate_email(email)
         except ValidationError as error:
             raise CommandError(f"{email!r} is not an e-mail address") from error
+        name = display_names.clean(options["name"])
+        if not display_names.can_be_shown(name):
+            raise CommandError(f"{name!r} cannot be shown as a name")
         with transaction.atomic():
             user = User.objects.filter(email__iexact=email).first()
             if user is None and not options["create"]:
@@ -41,7 +45,7 @@ class Command(BaseCommand):
                 user = User.objects.create_user(email)
                 EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
             tenant = ensure_personal(user)
-            token, secret = tokens.issue(user, tenant, options["name"])
+            token, secret = tokens.issue(user, tenant, name)
             actor = Actor(user=user, tenant=tenant, role="owner", via="command")
             audit.record(actor, "token.manage", token.id, created=token.prefix)
         self.stdout.write(secret)
