@@ -102,6 +102,22 @@ def inside(desk: Page) -> Frame:
     return frame
 
 
+def panel_over(page: Page) -> Frame:
+    """The page of our panel over an app's, seen or not, once its script runs."""
+
+    def there() -> Frame | None:
+        page.evaluate("0")  # frames are heard of while something is asked
+        for frame in page.frames:
+            if frame.url.endswith("/__gw/panel"):
+                found = frame.evaluate("document.readyState") == "complete"
+                return frame if found else None
+        return None
+
+    found = eventually(there, what="the panel's page")
+    assert found is not None
+    return found
+
+
 def until_painted(desk: Page, *, seconds: float = 30) -> None:
     eventually(lambda: painted(desk), seconds=seconds, what="the desktop's picture")
 

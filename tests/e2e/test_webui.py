@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests import browsing
-from tests.browsing import chromium, person, sign_up
+from tests.browsing import chromium, panel_over, person, sign_up, until_running
 from tests.e2e.generating import launch_and_watch, open_app
 from tests.images.standins import SOURCE, a_standin
 from tests.running import ROOT, Platform
@@ -75,7 +75,7 @@ def test_it_is_prepared_launched_and_keeps_the_contract_at_its_own_origin(
     app, complaints, hosts = open_app(page, "Stand-in")
     app.get_by_role("heading", name="Stand-in").wait_for()
     paint = app.get_by_role("button", name="Paint")
-    assert app.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(244, 240, 232)"
+    expect(app.locator("body")).to_have_css("background-color", "rgb(244, 240, 232)")
     paint.click()  # enabled once its WebSocket is open
     app.locator("output", has_text="painted square-1.png").wait_for()
     told = app.evaluate("fetch('/told').then((answer) => answer.json())")
@@ -85,6 +85,19 @@ def test_it_is_prepared_launched_and_keeps_the_contract_at_its_own_origin(
     assert hosts <= {app.url.split("/")[2], platform.url.split("/")[2], "here"}
     home = platform.data / "desktops" / id / "home"
     assert (home / "Outputs" / "Stand-in" / "square-1.png").is_file()
+
+    # Stopped in the portal's tab, it says so by itself, and its button leads back.
+    page.get_by_role("button", name="Stop", exact=True).click()
+    panel = panel_over(app).get_by_role("alertdialog")
+    expect(panel).to_contain_text("is stopped", timeout=20_000)
+    panel.get_by_role("link", name="To the desktop's page").click()
+    app.get_by_role("button", name="Start", exact=True).click()
+    until_running(app)
+    again, complaints, _hosts = open_app(app, "Stand-in")
+    again.get_by_role("heading", name="Stand-in").wait_for()
+    again.get_by_role("button", name="Paint").click()
+    again.locator("output", has_text="painted square-2.png").wait_for()
+    assert complaints == []
 
 
 def prepare(platform: Platform, *words: str) -> subprocess.CompletedProcess[str]:

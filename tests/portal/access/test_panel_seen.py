@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests import browsing
+from tests.browsing import panel_over
 from tests.portal.access.world import World, digest
 from tests.running import eventually
 
@@ -72,29 +73,13 @@ def open_app(browser: Browser, world: World) -> Iterator[Open]:
         page.on("console", lambda said: said.type == "error" and complain(said.text))
         page.clock.install()
         page.goto(world.origin(world.app) + path)
-        watched(page)
+        panel_over(page)
         return page
 
     yield open
     for context in contexts:
         context.close()
     assert not complaints
-
-
-def watched(page: Page) -> Frame:
-    """The panel's frame, once its script runs."""
-
-    def there() -> Frame | None:
-        page.evaluate("0")  # frames are heard of while something is asked
-        for frame in page.frames:
-            if frame.url.endswith("/__gw/panel"):
-                found = frame.evaluate("document.readyState") == "complete"
-                return frame if found else None
-        return None
-
-    found = eventually(there, what="the panel's page")
-    assert found is not None
-    return found
 
 
 def tell(world: World, page: Page, **changes: Any) -> None:
@@ -106,14 +91,14 @@ def tell(world: World, page: Page, **changes: Any) -> None:
 
 
 def panel(page: Page) -> Any:
-    return watched(page).get_by_role("alertdialog")
+    return panel_over(page).get_by_role("alertdialog")
 
 
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", ["Rain is stopping", "Rain is stopped", "Rain is not open here", "desktop's page"]),
-        ("zh-hans", ["「Rain」正在停止", "「Rain」已停止", "已不在这里打开", "前往桌面页面"]),
+        ("en", ["Rain is stopping", "Rain is stopped", "Rain was started anew", "desktop's page"]),
+        ("zh-hans", ["「Rain」正在停止", "「Rain」已停止", "「Rain」已再次启动", "前往桌面页面"]),
     ],
 )
 def test_a_stop_is_said_over_the_app_and_the_button_leads_back(
@@ -168,9 +153,9 @@ def test_a_desktop_that_died_and_came_back_brings_its_app_back(
 ) -> None:
     page = open_app("/next?a#b")
     page.locator("#prompt").fill("a lighthouse")
-    tell(world, page, status="starting", open=False)
-    expect(panel(page)).to_be_visible()
-    tell(world, page, status="running", open=True)
+    tell(world, page, status="starting", open=False, returns=True)
+    expect(panel(page)).to_contain_text("This page loads again by itself")
+    tell(world, page, status="running", open=True, returns=False)
     expect(page.locator("#prompt")).to_have_value("")
     assert page.url == world.origin(world.app) + "/next?a#b"
     expect(panel(page)).to_be_hidden()
@@ -189,13 +174,13 @@ def test_the_app_is_a_page_as_without_it(open_app: Open, world: World) -> None:
     for name in ("here", "top"):
         page.get_by_role("link", name=name).click()
         expect(page.get_by_role("heading", name="Next")).to_be_visible()
-        watched(page)
+        panel_over(page)
         page.go_back()
         expect(page.get_by_role("heading", name="An app")).to_be_visible()
     with page.expect_popup() as opened:
         page.get_by_role("link", name="window").click()
     expect(opened.value.get_by_role("heading", name="Next")).to_be_visible()
-    watched(opened.value)
+    panel_over(opened.value)
     opened.value.close()
     page.evaluate("history.pushState({}, '', '/deep#er')")
     page.go_back()
@@ -204,7 +189,7 @@ def test_the_app_is_a_page_as_without_it(open_app: Open, world: World) -> None:
     eventually(lambda: page.evaluate("Boolean(document.fullscreenElement)"), what="full screen")
     tell(world, page, status="stopped", open=False)
     expect(panel(page)).to_be_visible()
-    watched(page).get_by_role("link").click(trial=True)  # it lies above even that
+    panel_over(page).get_by_role("link").click(trial=True)  # it lies above even that
 
 
 def test_an_app_that_is_starting_comes_by_itself(open_app: Open, world: World) -> None:
@@ -221,4 +206,4 @@ def test_an_app_that_is_starting_comes_by_itself(open_app: Open, world: World) -
     expect(page.get_by_text("WebUI is starting")).to_be_visible()
     world.desktop.answer = served
     expect(page.get_by_role("heading", name="An app")).to_be_visible()
-    watched(page)
+    panel_over(page)
