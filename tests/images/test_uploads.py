@@ -180,21 +180,47 @@ def test_two_at_once_of_one_file_share_what_is_there(files: Files) -> None:
     assert (files.home / "a").read_bytes() == OLD
 
 
-def test_a_piece_cut_on_its_way_is_gone_on_from(files: Files) -> None:
-    sender = Sender(files, "a", OLD)
-    query = urlencode(
-        {"path": "a", "size": 200_000, "offset": 0, "key": sender.key, "digest": sha(OLD)}
-    )
+def begun(files: Files, sender: Sender, length: int) -> http.client.HTTPConnection:
+    """All of it is to come as one piece; only its beginning has."""
+    said = {"path": sender.path, "size": len(sender.content), "offset": 0, "key": sender.key}
+    query = urlencode(said | {"digest": sha(sender.content)})
     connection = http.client.HTTPConnection("desk", timeout=10)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(str(files.socket))
     connection.putrequest("PUT", f"/api/upload?{query}")
-    connection.putheader("Content-Length", "200000")
-    connection.endheaders(OLD[:80_000])
-    connection.close()
+    connection.putheader("Content-Length", str(len(sender.content)))
+    connection.endheaders(sender.content[:length])
+    return connection
+
+
+def test_a_piece_cut_on_its_way_is_gone_on_from(files: Files) -> None:
+    sender = Sender(files, "a", OLD)
+    begun(files, sender, 80_000).close()
     eventually(lambda: sender.there()["there"] == 80_000, what="its beginning")
     assert sender.put(80_000, 200_000)[1]["done"]
     assert (files.home / "a").read_bytes() == OLD
+
+
+def test_nothing_comes_between_the_halves_of_a_piece(files: Files) -> None:
+    sender = Sender(files, "a", OLD)
+    slow = begun(files, sender, 80_000)
+    eventually(lambda: parts(files), what="its part")
+    assert sender.put(0, 200_000) == (409, {"error": "busy", "detail": ""})
+    slow.send(OLD[80_000:])
+    assert slow.getresponse().status == 200
+    slow.close()
+    assert (files.home / "a").read_bytes() == OLD
+
+
+def test_what_began_anew_is_not_compared_with_what_was(files: Files) -> None:
+    contents = [os.urandom(2 * BLOCK + 1) for _each in range(2)]
+    old, new = (Sender(files, "a", content, key="same") for content in contents)
+    old.put(0, BLOCK)
+    old.put(BLOCK, 2 * BLOCK)
+    assert new.put(0, BLOCK, fresh="1")[0] == 200
+    assert new.put(BLOCK, 2 * BLOCK)[0] == 200
+    assert new.put(2 * BLOCK, 2 * BLOCK + 1)[1]["done"]
+    assert (files.home / "a").read_bytes() == contents[1]
 
 
 def test_parts_that_nobody_goes_on_with_are_cleared(files: Files) -> None:

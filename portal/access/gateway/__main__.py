@@ -19,6 +19,8 @@ from portal.access.gateway.settings import BadSettings, Settings
 from portal.listening import sockets
 
 STOP_WITHIN_S = 3.0
+# A browser hears a refusal once it has sent all: what is still on its way is taken in for so long.
+LINGERING_S = 30.0
 
 
 def main() -> int:
@@ -56,6 +58,7 @@ async def begin(gateway: Gateway, listening: list[socket.socket]) -> Callable[[]
         access_log=None,
         auto_decompress=False,  # bodies pass as they are
         keepalive_timeout=75,
+        lingering_time=LINGERING_S,
     )
     runner = web.ServerRunner(server, shutdown_timeout=STOP_WITHIN_S)
     await runner.setup()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 
+import pytest
 from aiohttp import web
 
 from tests.portal.access.world import Reply, World, read_all
@@ -153,3 +154,28 @@ def test_a_desktop_that_dies_halfway_is_no_whole_answer(world: World) -> None:
     # The next one is well again.
     world.desktop.answer = None
     assert world.ask().status == 200
+
+
+@pytest.mark.full
+def test_a_refusal_waits_for_who_is_slow_to_send_all(world: World) -> None:
+    """A browser reads an answer only after its body has gone: an early end would hide it."""
+    pieces = 60
+    lines = f"POST / HTTP/1.1\r\nHost: {world.host()}\r\nContent-Length: {pieces * 1000}\r\n\r\n"
+    with world.dial(seconds=30) as one:
+        one.sendall(lines.encode())
+        for _each in range(pieces):  # twelve seconds: what a piece takes on a slow line
+            one.sendall(b"x" * 1000)
+            world.background.run(asyncio.sleep(0.2))
+        assert b"401" in one.recv(100)
+
+
+def test_an_early_refusal_passes_while_the_body_is_still_sent(world: World) -> None:
+    async def refuse(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.json_response({"error": "exists"}, status=409)
+
+    world.desktop.answer = refuse
+    with world.dial(seconds=30) as one:
+        one.sendall(head(world, "PUT", "/api/upload", f"Content-Length: {50 * len(PIECE)}"))
+        for _each in range(50):
+            one.sendall(PIECE)
+        assert one.recv(100).startswith(b"HTTP/1.1 409 ")
