@@ -177,3 +177,16 @@ def test_what_means_harm_says_nothing_and_costs_little(shared_files: Files, name
     with open(f"/proc/{shared_files.child.pid}/status") as file:
         peak_kib = next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
     assert peak_kib < 120 << 10
+
+
+@pytest.mark.parametrize("head", [PNG, b"RIFF" + bytes(4) + b"WEBP"], ids=["png", "webp"])
+def test_a_file_of_nothing_but_holes_is_not_read_to_its_end(
+    shared_files: Files, head: bytes
+) -> None:
+    """Zeros are chunks of no length: here are hundreds of millions."""
+    with (shared_files.home / "holes").open("wb") as file:
+        file.write(head)
+        file.truncate(8 << 30)
+    before_s = spent_s(shared_files)
+    assert shared_files.get("about", path="holes") == (200, {"text": ""})
+    assert spent_s(shared_files) - before_s < 5

@@ -237,7 +237,7 @@ def test_a_name_that_is_no_utf8_is_read_opened_renamed_and_deleted(
     ("name", "shown"),
     [
         (GBK, "说明.txt"),
-        ("two\nlines", "two␊lines"),
+        ("two\nlines", "two[U+000A]lines"),
         (" ends ", "␣ends␣"),
         ("100%23#?&", "100%23#?&"),
         ("back\\slash", "back\\slash"),

@@ -18,9 +18,7 @@ export function readable(name) {
 
 // For people: what could not be seen, or would turn other letters around, is written out.
 export const shown = (name) => readable(name)
-  .replace(/[\u0000-\u001f]/g, (sign) => String.fromCharCode(0x2400 + sign.charCodeAt(0)))
-  .replace(/\u007f/g, "\u2421")
-  .replace(/[\u0080-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (sign) => `[U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`)
+  .replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (sign) => `[U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}]`)
   .replace(/^\s+|\s+$/g, (spaces) => "\u2423".repeat(spaces.length));
 
 export const last = (path) => path.split("/").pop();
