@@ -58,11 +58,15 @@ def can_be_shown(name: str) -> bool:
         if char == " " or char in JOINERS or BLANKS.match(char):
             continue
         category = unicodedata.category(char)
-        newer = category == "Cn" and any(low <= ord(char) <= high for low, high in NEWER)
-        if category[0] in "CZ" and char not in SEEN_FORMATS and not newer:
+        if category[0] in "CZ" and char not in SEEN_FORMATS and not _newer(ord(char)):
             return False
         seen = seen or category[0] != "M"
     return seen
+
+
+def _newer(code: int) -> bool:
+    never = code & 0xFFFE == 0xFFFE  # the last two of each plane will be no characters
+    return not never and any(low <= code <= high for low, high in NEWER)
 
 
 def is_same(typed: str, name: str) -> bool:

@@ -11,6 +11,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from portal.accounts import tokens
 from portal.accounts.models import User
 from portal.middleware import FOR_PROGRAMS
 from tests.portal.desktops.conftest import Make, catalogue, make
@@ -105,12 +106,14 @@ def test_the_other_buttons_lead_to_their_pages(browser: Client, button: str, pag
     assert answer.status_code == 200
 
 
-def test_programs_are_told_405(browser: Client) -> None:
+def test_programs_are_told_405(browser: Client, olga: User) -> None:
     answer = browser.get("/team/leave/", headers={"accept": "*/*"})
     assert answer.status_code == 405
     assert answer.headers["Allow"] == "POST"
-    answer = browser.get(f"/api/v1/desktops/{NOBODY}/stop/")
-    assert answer.status_code in (401, 405)
+    _token, secret = tokens.issue(olga, olga.personal_tenant, "backup")
+    key = {"authorization": f"Bearer {secret}"}
+    answer = browser.get(f"/api/v1/desktops/{NOBODY}/stop/", headers=key)
+    assert answer.status_code == 405
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 

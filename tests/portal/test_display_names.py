@@ -48,6 +48,7 @@ WRONG = [
     "in\ud800k",  # half a pair
     "in\ue000k",  # private use
     "ink\ufffe",
+    "ink\U0002fffe",
     "ink\U000e0067",  # a tag without a flag
     "\u3164",
     "\u2800 \u2800",

@@ -237,6 +237,17 @@ def test_a_form_from_elsewhere_is_refused_in_the_house_style(db: None) -> None:
     assert "Nothing was changed" in answer.content.decode()
 
 
+def test_a_form_whose_cookie_did_not_come_says_so_in_both_languages(db: None) -> None:
+    visitor = Client(enforce_csrf_checks=True)
+    for language, told in (("en", "Cookies are blocked"), ("zh-CN", "允许 testserver 的 Cookie")):
+        answer = visitor.post("/accounts/login/", headers={"accept-language": language})
+        assert answer.status_code == 403
+        assert told in answer.content.decode()
+    visitor.cookies[settings.CSRF_COOKIE_NAME] = "x" * 32
+    answer = visitor.post("/accounts/login/", {"csrfmiddlewaretoken": "y" * 32})
+    assert "This form was open for too long" in answer.content.decode()
+
+
 def test_a_missing_page_says_what_was_asked_for(visitor: Client) -> None:
     answer = visitor.get("/desktops-of-<b>nobody</b>/")
     assert answer.status_code == 404
