@@ -248,10 +248,16 @@ def test_a_desktop_that_died_comes_back_in_its_tab(
     back = desk.get_by_role("alert").filter(has_text="Running again, same disk.")
     expect(back).to_be_visible(timeout=60_000)
     browsing.until_painted(desk)
-    browsing.until_listening(desk)
-    browsing.type_command(desk, f"grep -q kept kept.txt && {ground(BLUE)}")
-    reads(desk, BLUE)
+
+    def there() -> bool:
+        """The picture comes before the keyboard, and both while everything in there begins."""
+        browsing.type_command(desk, f"grep -q kept kept.txt && {ground(BLUE)}")
+        desk.wait_for_timeout(1000)
+        return share_of(desk, BLUE, TERMINAL) > 0.8
+
+    eventually(there, seconds=60, what="the terminal, and the file in it")
     expect(desk.get_by_role("alertdialog")).to_be_hidden()
+    expect(back).to_have_count(1)
     expect(desk.locator("#bar")).to_be_attached()
     page.close()
     desk.close()

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Error as PlaywrightError
 
 from tests import browsing
 from tests.browsing import inside
@@ -130,6 +132,12 @@ def rests(page: Page, streamer: Streamer) -> None:
     assert (streamer.stolen, len(streamer.world.desktop.heard)) == (before, asked)
 
 
+def undisturbed(page: Page) -> bool:
+    """Its picture is the one that it began with: it was never taken, and never dialled again."""
+    sees(page)
+    return bool(inside(page).evaluate("dialled") == 1)
+
+
 # --- Another window -----------------------------------------------------------------------------
 
 
@@ -163,7 +171,8 @@ def test_the_phone_and_then_the_computer(
 
 
 def test_two_tabs_of_one_browser(people: People, world: World, streamer: Streamer) -> None:
-    """To the gateway they are one session: the first is gone before the second one dials."""
+    """To the gateway they are one session: the first is gone before the second one dials, and so
+    takes nothing from it."""
     context = people.come("first")
     first = people.open(context)
     sees(first)
@@ -171,17 +180,18 @@ def test_two_tabs_of_one_browser(people: People, world: World, streamer: Streame
     second = people.open(context)
     sees(second)
     covered(first, "another window")
+    assert undisturbed(second)
     third = people.open(context)  # the same cookie, as a tab that was duplicated
     sees(third)
     covered(second, "another window")
     rests(third, streamer)
-    sees(third)
+    assert undisturbed(third)
     first.get_by_role("button", name="Use it here").click()
     sees(first)
     covered(third, "another window")
     covered(second, "another window")
     rests(first, streamer)
-    assert streamer.stolen == 0
+    assert undisturbed(first)
 
 
 def test_somebody_else_of_the_team(people: People, world: World, streamer: Streamer) -> None:
@@ -235,6 +245,32 @@ def test_a_desktop_cannot_use_the_word_of_windows(
     ):
         inside(page).evaluate(f"new BroadcastChannel('atelier-windows').postMessage({said})")
         sees(page)
+
+
+def test_nobody_reaches_for_what_another_window_may_have(
+    people: People, world: World, streamer: Streamer
+) -> None:
+    """From the other one's word until the gateway's answer, however long that takes."""
+    context = people.come("one")
+    first = people.open(context)
+    sees(first)
+    waiting: list[Route] = []
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    first.route("**/__gw/state?window=*", hold)
+    second = people.open(context)
+    sees(second)
+    eventually(lambda: first.wait_for_timeout(50) or waiting, what="it asks")
+    expect(first.locator("#stream")).to_have_count(0)
+    rests(second, streamer)
+    expect(first.locator("#stream")).to_have_count(0)
+    first.unroute("**/__gw/state?window=*")
+    for one in waiting:
+        with suppress(PlaywrightError):  # the page has waited long enough, and asks again
+            one.continue_()
+    covered(first, "another window")
 
 
 # --- A desktop that died ------------------------------------------------------------------------

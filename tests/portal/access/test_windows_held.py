@@ -80,7 +80,10 @@ def test_another_gateways_window_ends_it_as_well(world: World) -> None:
         world.let_in("other", world.desk)
         world.portal.holders[world.desk] = digest("other"), "0" * 32
         world.portal.admitted.clear()
-        return (await until_closed(ws))[0]
+        with world.gateway.live.held(world.session) as download:
+            code = (await until_closed(ws))[0]
+            assert not download.ended.done(), "it loses the stream and nothing else"
+        return code
 
     assert world.background.run(_talk(world, loses)) == live.SUPERSEDED
     with pytest.raises(aiohttp.WSServerHandshakeError):
