@@ -216,17 +216,25 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, *, path: str = "", port: int = 0) -> None:
         self._asked_s, self._busy, self._count = time.monotonic(), 0, threading.Lock()
+        self._path = path
         if path:
             self.address_family = socket.AF_UNIX
+            draft = os.path.join(os.path.dirname(path), ".new")  # noqa: PTH118, PTH120
             with suppress(FileNotFoundError):
-                os.unlink(path)  # noqa: PTH108 - a socket of an earlier one
-            super().__init__(path, Handler)  # type: ignore[arg-type]
+                os.unlink(draft)  # noqa: PTH108 - of one that was cut short
+            super().__init__(draft, Handler)  # type: ignore[arg-type]
         else:
             super().__init__(("127.0.0.1", port), Handler)
 
     def server_bind(self) -> None:
         self.socket.bind(self.server_address)
         self.server_name, self.server_port = "desk", 0
+
+    def server_activate(self) -> None:
+        """Its socket has its name once it answers: whoever waits for the name may connect."""
+        super().server_activate()
+        if self._path:
+            os.replace(self.server_address, self._path)  # type: ignore[arg-type] # noqa: PTH105
 
     @contextmanager
     def asked(self) -> Iterator[None]:
