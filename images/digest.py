@@ -19,20 +19,23 @@ from images.folders import Place, SetupError
 # Words and pictures that present a setup. They may change without a new version.
 PRESENTATION = frozenset({"title", "summary", "position", "offered", "cover", "avatar", "links"})
 
+# Bytes of all files of one setup: they are read at every start, and copied to every machine.
+LARGEST = 512 << 20
+
 
 def of(slug: str, places: Mapping[str, Place]) -> str:
     """64 hex digits. SetupError where a file cannot be read or a base is not known."""
     place = places[slug]
     words = reading.toml(place.file)
-    return hashlib.sha256(
-        _canonical(
-            {
-                "setup": {key: value for key, value in words.items() if key not in PRESENTATION},
-                "files": _files(place, words),
-                "base": base(slug, places),
-            }
-        )
-    ).hexdigest()
+    signed = {
+        "setup": {key: value for key, value in words.items() if key not in PRESENTATION},
+        "files": _files(place, words),
+        "base": base(slug, places),
+    }
+    try:
+        return hashlib.sha256(_canonical(signed)).hexdigest()
+    except RecursionError as error:
+        raise SetupError(place.file, "", "nested too deeply") from error
 
 
 def base(slug: str, places: Mapping[str, Place]) -> dict[str, str] | None:
@@ -61,10 +64,15 @@ def _files(place: Place, words: Mapping[str, Any]) -> dict[str, str]:
     recipe = recipes.Recipe(place.folder, place.file, place.slug, requirements=requirements)
     pictures = {str(words[key]) for key in ("cover", "avatar") if key in words}
     found = {}
+    length = 0
     for path in recipes.files(recipe)[1:]:
         inside = recipes.inside(recipe, path).as_posix()
         try:
             if inside not in pictures and path.is_file():
+                length += path.stat().st_size
+                if length > LARGEST:
+                    reason = f"with it the folder has more than {LARGEST >> 20} MiB"
+                    raise SetupError(path, "", f"{reason}; large files are named in [[models]]")
                 found[inside] = _sha256(path)
         except OSError as error:
             raise SetupError(path, "", f"cannot be read: {error.strerror}") from error

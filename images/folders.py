@@ -93,6 +93,11 @@ def look(images: Path = IMAGES, more: Path | None = None) -> Found:
             found.left_out.append(LeftOut("", SetupError(place.file, "", reason)))
         else:
             found.places[place.slug] = place
+    # What is left out has the name of a setup only where no other has it: an empty folder called
+    # like one of ours takes nothing from it.
+    found.left_out[:] = [
+        LeftOut("" if one.slug in found.places else one.slug, one.error) for one in found.left_out
+    ]
     return found
 
 

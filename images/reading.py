@@ -8,6 +8,7 @@ somebody wrote, is not read: a pipe would never end, a disk image would fill the
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tomllib
 from pathlib import Path
@@ -18,12 +19,18 @@ from images.folders import SetupError
 LARGEST = 1 << 20  # bytes; the longest that we know has 8 KiB
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 AGAIN = "save it again as UTF-8"
+# Keys of many dots take tomllib time by the square of them: hours, in a file of that size.
+# A key begins a line, a table's name or a pair within braces.
+_DEEP = re.compile(r"(?m)(?:^|[\[{,])[ \t]*+(?:[\w\"'-]{1,80}+[ \t]{0,9}+\.[ \t]{0,9}+){32}")
 
 
 def toml(file: Path) -> dict[str, Any]:
     """What it says. SetupError."""
+    words = text(file)
+    if _DEEP.search(words):
+        raise SetupError(file, "", "not valid TOML: nested too deeply")
     try:
-        return tomllib.loads(text(file))
+        return tomllib.loads(words)
     except ValueError as error:  # TOMLDecodeError, and a number of too many digits
         raise SetupError(file, "", f"not valid TOML: {error}") from error
     except RecursionError as error:

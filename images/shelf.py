@@ -154,12 +154,18 @@ class Shelf:
                 raise NotHere(f"there is no setup {slug!r}")
             below = digest.base(slug, places)
             slugs = [below["slug"], slug] if below else [slug]
-            return [
+            layers = [
                 Layer(recipes.read(places[each]), self.folder, digest.of(each, places))
                 for each in slugs
             ]
+            for layer in layers:
+                _ = layer.models  # what it says of them is read when it is asked for
+            return layers
         except folders.SetupError as error:
             raise RecipeError(str(error)) from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # The schema is not asked here, and whatever a file says is found out by using it.
+            raise RecipeError(f"{slug}: its file is not in order: {error!r}") from error
 
     def _prepared(self, layers: list[Layer]) -> Prepared:
         return Prepared(layers[0].place, layers[1].place if len(layers) > 1 else None)

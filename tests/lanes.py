@@ -49,9 +49,9 @@ class Batch:
 
     def show(self) -> None:
         """What it has said since it was last asked."""
-        said = os.pread(self._output.fileno(), 1 << 20, self._shown)
-        self._shown += len(said)
-        sys.stdout.buffer.write(said)
+        while said := os.pread(self._output.fileno(), 1 << 20, self._shown):
+            self._shown += len(said)
+            sys.stdout.buffer.write(said)
         sys.stdout.flush()
 
 
@@ -72,7 +72,7 @@ def run(expression: str, words: Sequence[str], *, lanes: int = LANES) -> bool:
                 time.sleep(0.1)
     finally:
         _end(begun)
-    return all(one.well for one in begun)
+    return all(one.well for one in begun) and any(not one.process.returncode for one in begun)
 
 
 def _end(begun: list[Batch]) -> None:

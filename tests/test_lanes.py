@@ -76,6 +76,12 @@ def test_one_that_fails_anywhere_is_a_failure(tmp_path: Path, name: str) -> None
     assert f"{name} broke" in said
 
 
+def test_where_nothing_was_run_nothing_passed(tmp_path: Path) -> None:
+    process = begin(tmp_path, TESTS.partition("def test_plain")[0])
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+
+
 def test_who_is_told_to_end_leaves_none_behind(tmp_path: Path) -> None:
     waits = TESTS.replace('note("plain")', 'note("plain"); import time; time.sleep(1000)')
     process = begin(tmp_path, waits)

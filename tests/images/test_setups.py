@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from images import digest, folders, reading
 from images.folders import SETTING
 from tests.running import ROOT
 
@@ -69,3 +70,29 @@ def test_each_that_is_wrong_is_named_with_file_key_and_reason(own: Path) -> None
     assert setups(own, "check", "sleet")[0] == 1
     code, said, _ = setups(own, "list")
     assert code == 0 and "hail" in said
+
+
+def test_a_folder_without_a_setup_takes_nothing_from_one_of_that_name(own: Path) -> None:
+    (own / "studio").mkdir()
+    (own / "forge.toml.txt").write_text(RAIN)
+    found = folders.look(more=own)
+    assert {"studio", "forge", "rain"} <= set(found.places)
+    assert [one.slug for one in found.left_out] == ["", ""]
+    assert len(found.left_out) == 2
+
+
+def test_what_would_take_hours_to_read_is_refused(own: Path) -> None:
+    file = own / "rain" / "setup.toml"
+    for deep in (".".join("a" * 2000) + " = 1", "x = {" + "a . " * 2000 + "a = 1}"):
+        file.write_text(RAIN + deep)
+        with pytest.raises(folders.SetupError, match="nested too deeply"):
+            reading.toml(file)
+    file.write_text(RAIN + 'said = "a.b.c ' + "word. " * 500 + '"')
+    assert "said" in reading.toml(file)
+
+
+def test_a_folder_of_a_disk_s_size_is_left_out(own: Path) -> None:
+    with (own / "rain" / "models.bin").open("wb") as file:
+        file.truncate(digest.LARGEST + 1)
+    with pytest.raises(folders.SetupError, match="more than 512 MiB"):
+        digest.of("rain", folders.find(more=own))

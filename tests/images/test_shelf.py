@@ -223,3 +223,24 @@ def test_an_unknown_setup_is_not_here(shelf: Shelf, images: Path) -> None:
     a_setup(images)
     with pytest.raises(NotHere, match="nothing"):
         shelf.find("nothing")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        'install = "pip"',
+        'extensions = ["x"]',
+        "models = 3",
+        "[[models]]\nname = 'x'",
+        "install = 5",
+    ],
+)
+def test_a_file_that_is_not_in_order_is_said_to_be(shelf: Shelf, images: Path, wrong: str) -> None:
+    """Whoever asks after a setup is not to break because its creator's file did."""
+    folder = a_setup(images, slug="mist")
+    kept = (folder / "setup.toml").read_text()
+    (folder / "setup.toml").write_text(f"{wrong}\n" if "[[" not in wrong else "")
+    with (folder / "setup.toml").open("a") as file:
+        file.write(kept + (f"\n{wrong}\n" if "[[" in wrong else ""))
+    with pytest.raises(RecipeError, match="mist"):
+        shelf.find("mist", "")

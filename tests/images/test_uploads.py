@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import http.client
 import os
@@ -270,3 +271,16 @@ def test_nothing_is_written_through_a_link(files: Files) -> None:
     os.mkfifo(part)
     assert sender.put(0, 100)[0] == 409, "and a pipe does not hang it"
     assert outside.read_bytes() == b"kept"
+
+
+def test_a_part_that_somebody_is_at_is_not_cleared(files: Files) -> None:
+    """However long ago its last piece came: whoever holds it may be about to end it."""
+    first = Sender(files, "a.bin", OLD)
+    assert first.put(0, 1000)[0] == 200
+    (part,) = parts(files)
+    os.utime(part, (1, 1))
+    with part.open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert Sender(files, "a.bin", NEW).put(0, 1000)[0] == 200
+        assert part.exists()
+    assert Sender(files, "a.bin", NEW).put(1000, 2000)[0] == 200

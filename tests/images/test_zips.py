@@ -177,3 +177,22 @@ def test_more_than_four_gigabytes(files: Files) -> None:
         kept = (kept + piece)[-4096:]
     assert length > size
     assert b"PK\x06\x06" in kept and size.to_bytes(8, "little") in kept, "zip64, in full"
+
+
+def test_each_name_is_read_by_itself(files: Files) -> None:
+    folder = os.fsencode(files.home) + "/图片".encode()
+    os.mkdir(folder)
+    with open(folder + b"/" + "测试.png".encode("gb18030"), "wb") as file:
+        file.write(b"x")
+    assert zipped(files, "图片").namelist() == ["图片/测试.png"]
+
+
+def test_a_folder_that_many_links_lead_to_is_there_once(files: Files) -> None:
+    at = files.home / "d"
+    for level in range(40):
+        (at / str(level)).mkdir(parents=True)
+    (at / "39" / "end").write_text("x")
+    for level in range(39):
+        for name in ("a", "b"):
+            (at / str(level) / name).symlink_to(at / str(level + 1))
+    assert sum(name.endswith("/end") for name in zipped(files, "d").namelist()) == 1

@@ -211,7 +211,10 @@ class Upload:
     def _clear(self) -> None:
         """Parts that nobody will go on with."""
         for part, age_s in self._parts():
-            if part != self._part and age_s > LEFT_ALONE_S:
+            if part == self._part or age_s <= LEFT_ALONE_S:
+                continue
+            with suppress(OSError, Refused), _regular(part, os.O_RDWR) as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # not while somebody is at it
                 part.unlink(missing_ok=True)
                 _known.pop(part, None)
 

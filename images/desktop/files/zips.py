@@ -68,7 +68,9 @@ def write(to: Chunked, paths: list[Path]) -> None:
             taken: set[str] = set()
             for path in paths:
                 for file, is_folder in _below(path, strict=True):
-                    name = _free(names.readable(str(file.relative_to(path.parent))), taken)
+                    # Each name by itself: one folder's may be in another encoding than a file's.
+                    parts = map(names.readable, file.relative_to(path.parent).parts)
+                    name = _free("/".join(parts), taken)
                     taken.add(name)
                     if is_folder:
                         made.writestr(zipfile.ZipInfo(f"{name}/", _BEGINNING), b"")
@@ -90,10 +92,11 @@ def _below(path: Path, *, strict: bool) -> Iterator[tuple[Path, bool]]:
     Links are followed as long as they stay in the home. Pipes, sockets and devices hold nothing.
     `strict`: what is listed and then gone is an error, for it may have been moved elsewhere.
     """
-    waiting: list[tuple[Path, frozenset[tuple[int, int]]]] = [(path, frozenset())]
+    waiting = [path]
+    entered: set[tuple[int, int]] = set()  # each folder once, however many links lead to it
     path.lstat()
     while waiting:
-        at, above = waiting.pop()
+        at = waiting.pop()
         try:
             about = at.stat() if _stays(at) else None
         except FileNotFoundError:
@@ -109,9 +112,10 @@ def _below(path: Path, *, strict: bool) -> Iterator[tuple[Path, bool]]:
             if not os.access(at, os.R_OK):
                 raise PermissionError(13, "may not be read")
             yield at, False
-        elif stat.S_ISDIR(about.st_mode) and own not in above:
+        elif stat.S_ISDIR(about.st_mode) and own not in entered:
+            entered.add(own)
             below = sorted(at.iterdir(), reverse=True)
-            waiting += [(child, above | {own}) for child in below]
+            waiting += below
             if not below:
                 yield at, True
 

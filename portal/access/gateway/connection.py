@@ -26,6 +26,7 @@ log = logging.getLogger("gateway")
 
 LINE_MOST = 65536
 HEAD_MOST = 2**20
+PIECES_MOST = 1024
 
 
 class Server(web.Server):
@@ -51,22 +52,35 @@ class Connection(RequestHandler):
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self._body: StreamReader = EMPTY_PAYLOAD  # of the request that came last
-        self._head_bytes = 0  # of one whose head is not complete
+        self._head_bytes = 0  # since the last that was a whole head, or of a body
+        self._head_pieces = 0
 
     def data_received(self, data: bytes) -> None:
-        before, body_ended = self._request_count, self._body.is_eof()
+        before = self._request_count
+        body_ended, body_bytes = self._body.is_eof(), self._body.total_bytes
         super().data_received(data)
         if self._request_count != before:
-            self._head_bytes = 0
+            self._head_bytes = self._head_pieces = 0
             message, body = self._messages[-1]
             if isinstance(message, RawRequestMessage):
                 self._body = body
             elif not body_ended:
-                self._break_off()
-        elif body_ended and not self._upgraded:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_MOST:
-                self._refuse(431)
+                self._break_off(400)
+        elif self._upgraded or self.transport is None:
+            return
+        elif body_ended or self._body.total_bytes == body_bytes:
+            self._count(len(data))
+        else:
+            self._head_bytes = self._head_pieces = 0
+
+    def _count(self, length: int) -> None:
+        """Of a head, of trailers, of sizes of chunks: what the parser keeps, and goes through
+        again with every piece. Nothing else bounds it.
+        """
+        self._head_bytes += length
+        self._head_pieces += 1
+        if self._head_bytes > HEAD_MOST or self._head_pieces > PIECES_MOST:
+            self._break_off(431)
 
     def handle_error(
         self,
@@ -85,11 +99,11 @@ class Connection(RequestHandler):
         answer.force_close()
         return answer
 
-    def _break_off(self) -> None:
-        """A body that makes no sense: whoever reads it would wait for its end for ever."""
+    def _break_off(self, status: int) -> None:
+        """What came makes no sense or no end: whoever reads it would wait for ever."""
         begun = self._current_request
         if begun is None or begun.writer.output_size == 0:
-            self._refuse(400)
+            self._refuse(status)
         elif self.transport is not None:
             self.transport.abort()  # a cut connection says that the answer is not whole
 

@@ -56,7 +56,7 @@ async def carry(
     ) as got:
         if got.status == HTTPStatus.UNAUTHORIZED and guarded:
             raise ValueError("the desktop does not know our secret")
-        if jar_is_full and _not_read(got):
+        if jar_is_full and _not_read(got, asks=request.method in ("GET", "HEAD")):
             raise JarRefused
         if got.status < HTTPStatus.OK:
             raise ValueError("the desktop switches protocols unasked")
@@ -69,12 +69,15 @@ async def carry(
         return await _copy(request, got, answer, appended)
 
 
-def _not_read(got: aiohttp.ClientResponse) -> bool:
-    """The server did not understand the request, so it ends the connection too."""
+def _not_read(got: aiohttp.ClientResponse, *, asks: bool) -> bool:
+    """The server did not understand the request, so it ends the connection too.
+
+    `asks`: the request has nothing else that an app could find wrong.
+    """
     if got.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE:
         return True
     ends = got.version == aiohttp.HttpVersion10 or "close" in got.headers.get("Connection", "")
-    return got.status == HTTPStatus.BAD_REQUEST and ends
+    return asks and got.status == HTTPStatus.BAD_REQUEST and ends
 
 
 def _is_plain_page(got: aiohttp.ClientResponse) -> bool:
@@ -83,7 +86,9 @@ def _is_plain_page(got: aiohttp.ClientResponse) -> bool:
     packed = got.headers.get("Content-Encoding", "identity").lower() != "identity"
     whole = got.status not in BODILESS | {HTTPStatus.PARTIAL_CONTENT}
     wide = "utf-16" in kind or "utf-32" in kind
-    return got.content_type == "text/html" and whole and not packed and not wide
+    saved = got.headers.get("Content-Disposition", "").lower().lstrip().startswith("attachment")
+    plain = got.content_type == "text/html" and not saved
+    return plain and whole and not packed and not wide
 
 
 async def _copy(

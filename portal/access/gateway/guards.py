@@ -88,9 +88,10 @@ def from_own_page(way: Way) -> bool:
 
 
 def pressed_here(way: Way) -> bool:
-    """A link on a page of this very origin was followed, in a whole window."""
+    """A person followed a link on a page of this very origin, in a whole window."""
     heard = way.request.headers
-    return heard.get("Sec-Fetch-Site") == "same-origin" and way.navigates
+    person = heard.get("Sec-Fetch-User") == "?1"
+    return heard.get("Sec-Fetch-Site") == "same-origin" and way.is_document and person
 
 
 def is_ours(raw: str) -> bool:

@@ -53,6 +53,8 @@ RESERVED_COOKIES = ("__host-", "__secure-", "__http-")
 # A token of RFC 9110; anything else, `_` included, is not passed on: some servers fold it to `-`.
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^`|~-]+")
 MOST_OUT = 100
+# Spaces are those of a browser: what Python takes for some (U+2003) may begin a name of an app's.
+OURS = re.compile(rf"(?:^|;)[ \t]*{COOKIE}[ \t]*=([^;]*)")
 SECRET = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -118,12 +120,7 @@ def app_cookies(lines: list[str]) -> str:
 
 def cookie(lines: list[str]) -> str:
     """Our cookie; empty unless there is exactly one, and it looks like one of ours."""
-    found = [
-        pair.partition("=")[2].strip()
-        for line in lines
-        for pair in line.split(";")
-        if pair.partition("=")[0].strip() == COOKIE
-    ]
+    found = [value.strip(" \t") for line in lines for value in OURS.findall(line)]
     return found[0] if len(found) == 1 and SECRET.fullmatch(found[0]) else ""
 
 

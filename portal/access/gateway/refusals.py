@@ -85,6 +85,13 @@ class Refusals:
             return pages.for_scripts(status, key, language=language, title=title or way.desk.app)
         return self._plain(status, key)
 
+    def _may_forget(self, way: Way) -> bool:
+        """Only where it is the way out: every cookie of the whole domain goes, so no script and
+        no page that works may have it.
+        """
+        cookies = way.request.headers.getall("Cookie", [])
+        return bool(way.desk.app) and guards.pressed_here(way) and jar.many(cookies)
+
     def _forget(self, way: Way) -> web.Response:
         """The last way out of a jar that is too full: every cookie goes, the way in with them."""
         answer = web.Response(status=303, headers=headers.ours())

@@ -84,7 +84,7 @@ class Gateway(Refusals):
                 return await self._act(way, VERBS[raw])
             if method == "GET" and (asked := STATE.fullmatch(raw)):
                 return await self._state(way, asked[1] or "")
-            if method == "GET" and raw == FORGET and guards.pressed_here(way):
+            if method == "GET" and raw == FORGET and self._may_forget(way):
                 return self._forget(way)
             if method == "GET" and raw == bar.PANEL and app:
                 return await self._panel(way)
@@ -198,6 +198,11 @@ class Gateway(Refusals):
             return self._page(way, 403, "ticket")
         answer = web.Response(status=303, headers=headers.ours())
         answer.headers["Location"] = "/"
+        if "Sec-Fetch-Mode" in request.headers:
+            # A script may have put another beside ours, of the kind that is kept apart; with two
+            # nobody is let in. Before ours: a browser that knows no such kind removes ours.
+            twin = f"{headers.COOKIE}=; Path=/; Secure; HttpOnly; Max-Age=0; Partitioned"
+            answer.headers.add("Set-Cookie", twin)
         # It ends with the browser; the portal ends it after twelve hours at the latest.
         answer.set_cookie(
             headers.COOKIE, session, path="/", secure=True, httponly=True, samesite="Lax"
@@ -245,6 +250,8 @@ class Gateway(Refusals):
 
     async def _carry(self, way: Way, session: str, grant: Grant) -> web.StreamResponse:
         request, app = way.request, bool(way.desk.app)
+        if app and jar.too_long(request.headers.getall("Cookie", [])):
+            return self._too_full(way, grant)
         passed = headers.to_upstream(
             request.headers,
             host=request.headers["Host"],
@@ -290,6 +297,6 @@ class Gateway(Refusals):
                 back=back,
                 held=held,
                 guarded=not app,
-                jar_is_full=app and jar.many(passed),
+                jar_is_full=app and jar.many(passed.getall("Cookie", [])),
                 appended=appended,
             )

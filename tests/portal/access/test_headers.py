@@ -289,3 +289,12 @@ def test_its_own_pages_speak_the_visitors_language(
     assert ('lang="zh-Hans"' in reply.text) is chinese
     assert "<script" not in reply.text and "http" not in reply.text.split("<a href")[0]
     assert "sha256-" in reply.get("Content-Security-Policy")[0]
+
+
+@pytest.mark.parametrize("space", ["\u2003", "\xa0", "\x1f"])
+def test_what_only_we_take_for_a_space_makes_no_second_cookie(space: str) -> None:
+    """An app may set such a name for every desktop of its domain; a browser sees no prefix."""
+    assert headers.cookie([f"__Host-desk=good; {space}__Host-desk=bad"]) == "good"
+    assert headers.cookie(["a=b;\t__Host-desk = good "]) == "good"
+    assert headers.cookie(["__Host-desk=one; __Host-desk=two"]) == ""
+    assert headers.app_cookies([f"a=b; {space}__Host-desk=bad"]) == "a=b"

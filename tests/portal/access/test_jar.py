@@ -16,6 +16,7 @@ from tests.portal.access.world import World
 from tests.running import eventually
 
 FRAMED = [("Accept", "text/html"), ("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "iframe")]
+WHOLE = [*FRAMED[:2], ("Sec-Fetch-Dest", "document")]
 needs_chromium = [
     pytest.mark.browser,
     pytest.mark.skipif(not browsing.CHROMIUM, reason="no Chromium on this machine"),
@@ -89,14 +90,23 @@ def test_what_the_apps_own_server_does_not_read_is_removed_too(world: World) -> 
 
 
 def test_forgetting_is_asked_for_by_a_link_on_a_page_here(world: World) -> None:
-    there = ("Sec-Fetch-Site", "same-origin")
+    there, person = ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-User", "?1")
     asked = {"desk": world.app, "cookie": full(700)}
-    reply = world.ask("GET", "/__gw/forget", **asked, more=[*FRAMED, there])  # type: ignore[arg-type]
+    followed = [*WHOLE, there, person]
+    reply = world.ask("GET", "/__gw/forget", **asked, more=followed)  # type: ignore[arg-type]
     assert reply.status == 303 and reply.get("Clear-Site-Data") == ['"cookies"']
     page = f"{world.settings.portal_origin}/desktops/{world.desk.id}/"
     assert reply.get("Location") == [page]
-    for more in (FRAMED, [*FRAMED, ("Sec-Fetch-Site", "cross-site")], [there], []):
+    # No frame of a script's, no window that a script opens, nobody else's link.
+    framed = [*FRAMED, there, person]
+    for more in (framed, [*WHOLE, there], [*WHOLE, person], [there, person], []):
         assert world.ask("GET", "/__gw/forget", **asked, more=more).status == 404  # type: ignore[arg-type]
+    # Only where it is the way out: every desktop of this person's would be closed with it.
+    world.let_in(world.session, world.desk)
+    for desk, cookie in ((world.app, "__Host-desk=inside"), (world.desk, full(700))):
+        assert (
+            world.ask("GET", "/__gw/forget", desk=desk, cookie=cookie, more=followed).status == 404
+        )
     assert world.ask("POST", "/__gw/forget", **asked, body=b"", more=[there]).status == 404  # type: ignore[arg-type]
 
 

@@ -86,6 +86,7 @@ def test_everything_else_is_as_the_app_made_it(world: World, dest: str) -> None:
             {"Content-Type": "text/html", "Content-Encoding": "gzip"},
         ),
         (206, b"<p>", {"Content-Type": "text/html", "Content-Range": "bytes 0-2/9"}),
+        (200, b"<p>", {"Content-Type": "text/html", "Content-Disposition": "attachment"}),
         (304, b"", {"Content-Type": "text/html"}),
     ],
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from portal.access.gateway import headers
+from portal.access.gateway import connection, headers
 from tests.portal.access.world import Reply, World, read_all
 from tests.running import eventually
 
@@ -164,6 +166,31 @@ def test_a_body_that_goes_wrong_while_it_is_answered_is_cut_off(world: World) ->
     assert statuses(said) == [200], "no second answer within the first"
     assert not said.endswith(b"0\r\n\r\n"), "and the first is not whole"
     eventually(lambda: not world.gateway.live.open, what="nothing is held any more")
+
+
+@pytest.mark.parametrize("unfinished", [b"0\r\n", b"0\r\nX: ", b"5;"])
+def test_what_follows_a_body_is_counted_too(world: World, unfinished: bytes) -> None:
+    """Trailers and the names of chunks are kept until they end, and need not."""
+    with world.dial() as one:
+        one.sendall(spoken(world, P + b"Transfer-Encoding: chunked\r\n\r\n" + unfinished))
+        line = b"a" * 60_000 + (b"" if unfinished == b"5;" else b"\r\nX: ")
+        sent = 0
+        with suppress(ConnectionError):
+            while sent < 64 * connection.HEAD_MOST:  # the kernel keeps a few MiB
+                one.sendall(line)
+                sent += len(line)
+        assert sent < 64 * connection.HEAD_MOST, "it went on reading"
+
+
+def test_a_head_in_crumbs_is_refused(world: World) -> None:
+    """Each of them is gone through again with all before it."""
+    with world.dial() as one:
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        one.sendall(spoken(world, G + b"X-A: "))
+        with suppress(ConnectionError):
+            for _ in range(20 * connection.PIECES_MOST):
+                one.sendall(b"a")
+            raise AssertionError("it went on reading")
 
 
 def nothing_is_repeated(said: bytes) -> bool:

@@ -90,7 +90,9 @@ export class State extends EventTarget {
       const asked = this.window ? `/__gw/state?window=${this.window}` : "/__gw/state";
       const answer = await fetch(asked, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
       if (answer.ok) this.#take(await answer.json());
-      this.denied = ENDS[answer.status] ?? "";
+      // A gateway of an earlier version does not know the address: that is no word of the desktop.
+      const known = answer.status !== 404 || (await answer.text()).startsWith("denied");
+      this.denied = known ? (ENDS[answer.status] ?? "") : "";
       // Any answer shows that the way is there; 503 is a portal that rests, not a desktop that does.
       if (this.lost) this.#found();
       if (answer.ok) this.#tell("change");
