@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 from multidict import CIMultiDict, CIMultiDictProxy
 
 COOKIE = "__Host-desk"
+# A script may put another beside ours, of the kind that is kept apart; with two nobody is let in.
+# Said before ours: a browser that knows no such kind removes what it has of ours.
+WITHOUT_TWIN = f"{COOKIE}=; Path=/; Secure; HttpOnly; Max-Age=0; Partitioned"
 Headers = CIMultiDictProxy[str] | CIMultiDict[str]
 
 HOP_BY_HOP = {

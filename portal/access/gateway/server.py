@@ -199,10 +199,7 @@ class Gateway(Refusals):
         answer = web.Response(status=303, headers=headers.ours())
         answer.headers["Location"] = "/"
         if "Sec-Fetch-Mode" in request.headers:
-            # A script may have put another beside ours, of the kind that is kept apart; with two
-            # nobody is let in. Before ours: a browser that knows no such kind removes ours.
-            twin = f"{headers.COOKIE}=; Path=/; Secure; HttpOnly; Max-Age=0; Partitioned"
-            answer.headers.add("Set-Cookie", twin)
+            answer.headers.add("Set-Cookie", headers.WITHOUT_TWIN)
         # It ends with the browser; the portal ends it after twelve hours at the latest.
         answer.set_cookie(
             headers.COOKIE, session, path="/", secure=True, httponly=True, samesite="Lax"
