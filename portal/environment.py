@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, IPvAnyNetwork, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +44,8 @@ class Environment(BaseSettings):
     driver: Literal["local", "memory", "kubernetes"] = "local"
     local_slots: int = Field(4, ge=1, le=64)  # how many desktops run here at a time
     local_sandbox: Literal["auto", "none"] = "auto"
+    # Addresses or networks that desktops here reach although they are private: ["192.168.1.20"]
+    local_allowed_networks: list[IPvAnyNetwork] = []
     desktop_env: Path = ROOT / ".envs" / "desktop"  # where the streamer is installed
     local_setups: Path | None = None  # where setups are prepared; none: in the data folder
     setups_folder: Path | None = None  # creators' own setups, beside those of the checkout

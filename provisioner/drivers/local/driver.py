@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -44,6 +44,7 @@ class LocalDriver:
         setups: Path | None = None,
         recipes: Path | None = None,
         runtime: Path | None = None,
+        allowed_networks: Sequence[str] = (),
     ) -> None:
         """`images` holds the recipes and the session; `recipes` are somebody's own beside them.
 
@@ -59,7 +60,15 @@ class LocalDriver:
         self.kind: sandbox.Kind = "none" if plain else sandbox.kind()
         shelf = setups or data / "setups"
         self.shelf = Shelf(shelf, shelf / "models", images=images, more=recipes)
-        self.starter = Starter(self.cabinet, self.slots, self.kind, env, images, self.shelf)
+        self.starter = Starter(
+            self.cabinet,
+            self.slots,
+            self.kind,
+            env,
+            images,
+            self.shelf,
+            allowed=tuple(allowed_networks),
+        )
 
     @classmethod
     def from_settings(cls, settings: Any) -> LocalDriver:
@@ -72,6 +81,7 @@ class LocalDriver:
             setups=settings.local_setups,
             recipes=settings.setups_folder,
             runtime=settings.run_dir,
+            allowed_networks=[str(each) for each in settings.local_allowed_networks],
         )
 
     def start(self, spec: DesktopSpec) -> None:

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from provisioner.drivers.local import firewall
 from provisioner.drivers.local.folders import Folder
 
 Kind = Literal["root", "user", "none"]
@@ -23,7 +24,6 @@ Kind = Literal["root", "user", "none"]
 # Read-only from this machine, where they exist.
 ETC = ["alternatives", "fonts", "ssl", "ca-certificates", "X11", "xdg", "localtime", "ld.so.cache"]
 ETC += ["ld.so.conf", "ld.so.conf.d", "gtk-3.0", "mime.types", "nsswitch.conf", "pulse"]
-RESOLVER = "10.0.2.3"  # slirp4netns answers here, inside
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def write_etc(folder: Folder, *, uid: int, own_network: bool) -> None:
         f"desk:x:{uid}:{gid}:Desktop:/home/desk:/bin/bash\n",
         "group": f"root:x:0:\ndesk:x:{gid}:\n",
         "hosts": "127.0.0.1 localhost desktop\n::1 localhost ip6-localhost\n",
-        "resolv.conf": f"nameserver {RESOLVER}\n" if own_network else _host_resolver(),
+        "resolv.conf": f"nameserver {firewall.RESOLVER}\n" if own_network else _host_resolver(),
     }
     for name, text in files.items():
         (folder.etc / name).write_text(text)

@@ -26,10 +26,14 @@ elif [ "$network" = own ]; then
         sleep 0.01
     done 2>/dev/null
     if [ -n "$pid" ]; then
-        # Confined itself: it reads packets that a tenant wrote.
+        # Confined itself: it reads packets that a tenant wrote. Walls first: a desktop that cannot
+        # have them stays without a network.
         (
-            slirp4netns --configure --mtu=65520 --disable-host-loopback \
-                --enable-sandbox --enable-seccomp "$pid" tap0 >"$folder/network.log" 2>&1
+            inside="nsenter --net=/proc/$pid/ns/net"
+            $inside iptables-restore -w 5 <"$folder/firewall.v4" >"$folder/network.log" 2>&1 &&
+                $inside ip6tables-restore -w 5 <"$folder/firewall.v6" >>"$folder/network.log" 2>&1 &&
+                slirp4netns --configure --mtu=65520 --disable-host-loopback \
+                --enable-sandbox --enable-seccomp "$pid" tap0 >>"$folder/network.log" 2>&1
             kill -0 $sandbox 2>/dev/null && : >"$folder/network-failed"
         ) &
         net=$!

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from images.shelf import Prepared, Shelf
 from provisioner.drivers.base import DesktopSpec
-from provisioner.drivers.local import cards, cgroups, sandbox
+from provisioner.drivers.local import cards, cgroups, firewall, sandbox
 from provisioner.drivers.local.folders import Cabinet, Folder, State
 from provisioner.drivers.local.looking import with_init
 from provisioner.drivers.local.slots import Slots
@@ -40,6 +40,7 @@ class Starter:
     env: Path
     images: Path
     shelf: Shelf
+    allowed: tuple[str, ...] = ()  # networks that desktops reach although they are private
 
     @property
     def network(self) -> str:
@@ -88,6 +89,8 @@ class Starter:
         if self.kind == "none":  # in a sandbox it is /run/desk, wherever it lies out here
             folder.link_short_run()
         sandbox.write_etc(folder, uid=uid, own_network=self.network == "own")
+        if self.network == "own":
+            firewall.write(folder.path, allowed=self.allowed)
 
     def spawn(self, folder: Folder, spec: DesktopSpec, state: State, prepared: Prepared) -> None:
         """OSError."""
