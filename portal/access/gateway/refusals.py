@@ -86,11 +86,8 @@ class Refusals:
         return self._plain(status, key)
 
     def _may_forget(self, way: Way) -> bool:
-        """Only where it is the way out: every cookie of the whole domain goes, so no script and
-        no page that works may have it.
-        """
-        cookies = way.request.headers.getall("Cookie", [])
-        return bool(way.desk.app) and guards.pressed_here(way) and jar.many(cookies)
+        """Every cookie of the whole domain goes: no script may do that to a person."""
+        return bool(way.desk.app) and guards.pressed_here(way)
 
     def _forget(self, way: Way) -> web.Response:
         """The last way out of a jar that is too full: every cookie goes, the way in with them."""
